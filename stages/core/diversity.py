@@ -1,0 +1,111 @@
+"""Diversity: PCA, k-means, and from each cluster its heart, its edge and a chance few.
+
+After D. Quintana Esteve, Using Active Learning to Improve Ethnic Group Classification (2022):
+40 % closest to the centroid, 40 % furthest from it, 20 % at random.
+"""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
+
+from stages.core.settings import SampleDiverse
+
+REASONS = ("centroid", "outlier", "random")
+
+
+def reduce_dimensions(features: np.ndarray, components: int, seed: int) -> np.ndarray:
+    """Project features (n, d) on at most `components` principal components: float32 (n, c)."""
+    components = min(components, len(features) - 1, features.shape[1])
+    if components < 1:
+        return features.astype(np.float32)
+    return PCA(components, random_state=seed).fit_transform(features.astype(np.float32))
+
+
+def cluster(points: np.ndarray, clusters: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return each point's cluster (n,) and its distance to that cluster's centroid (n,)."""
+    with warnings.catch_warnings():
+        # Fewer distinct points than clusters leaves some empty; the quotas pass them over.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = KMeans(min(clusters, len(points)), n_init=4, random_state=seed).fit(points)
+    return model.labels_, np.linalg.norm(points - model.cluster_centers_[model.labels_], axis=1)
+
+
+def even_quotas(sizes: np.ndarray, total: int) -> np.ndarray:
+    """Spread `total` over clusters as evenly as their sizes allow, the larger ones first.
+
+    Returns:
+        int of shape (k,), at most `sizes`, of sum min(total, sizes.sum()).
+    """
+    quotas = np.zeros(len(sizes), dtype=int)
+    total = min(total, int(sizes.sum()))
+    order = np.argsort(-sizes, kind="stable")
+    while (left := total - int(quotas.sum())) > 0:
+        room = [place for place in order if quotas[place] < sizes[place]]
+        step = max(1, left // len(room))
+        for place in room[:left]:
+            quotas[place] += min(step, sizes[place] - quotas[place])
+    return quotas
+
+
+def split_quotas(quotas: np.ndarray, shares: tuple[float, ...]) -> np.ndarray:
+    """Split each cluster's quota by `shares`; what rounding takes from one, the next gives back.
+
+    Returns:
+        int of shape (k, len(shares)); rows add up to the quotas, columns to the shares within 1.
+    """
+    counts = np.zeros((len(quotas), len(shares)), dtype=int)
+    owed = np.zeros(len(shares))
+    for row, quota in zip(counts, quotas, strict=True):
+        owed += np.array(shares) * quota
+        for _ in range(quota):
+            most = int(np.argmax(owed))
+            row[most] += 1
+            owed[most] -= 1
+    return counts
+
+
+def pick_diverse(
+    features: np.ndarray, face_ids: np.ndarray, settings: SampleDiverse, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Pick a diverse sample of exactly `settings.size` faces, or all where there are fewer.
+
+    Args:
+        features: float of shape (n, d).
+        face_ids: str of shape (n,); the pick does not depend on the order of the rows.
+        settings: size, components, clusters and the three shares.
+        rng: for the random share, PCA and k-means.
+
+    Returns:
+        Columns position (row of features), reason, cluster, distance; sorted by position.
+    """
+    columns = ["position", "reason", "cluster", "distance"]
+    if len(features) == 0:
+        return pd.DataFrame(columns=columns)
+    by_id = np.argsort(face_ids)
+    seed = int(rng.integers(2**31))
+    points = reduce_dimensions(features[by_id], settings.pca_components, seed)
+    labels, distances = cluster(points, settings.clusters, seed)
+    names, sizes = np.unique(labels, return_counts=True)
+    shares = (settings.centroid, settings.outlier, settings.random)
+    counts = split_quotas(even_quotas(sizes, settings.size), shares)
+    rows = []
+    for name, wanted in zip(names, counts, strict=True):
+        members = np.flatnonzero(labels == name)
+        members = members[np.argsort(distances[members], kind="stable")]
+        for reason, picked in zip(REASONS, _heart_edge_chance(members, wanted, rng), strict=True):
+            rows += [(by_id[at], reason, int(name), distances[at]) for at in picked]
+    return pd.DataFrame(rows, columns=columns).sort_values("position", ignore_index=True)
+
+
+def _heart_edge_chance(
+    members: np.ndarray, wanted: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Split members, sorted by distance, into the nearest, the furthest and some between."""
+    near, far, chance = wanted
+    edge = len(members) - far
+    between = members[near:edge]
+    return members[:near], members[edge:], rng.choice(between, chance, replace=False)

@@ -1,0 +1,125 @@
+"""A face: its identity, its crop, its sharpness, and what makes it too poor to keep."""
+
+import hashlib
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from stages.core.records import BOX, LANDMARKS
+from stages.core.settings import ExtractFaces
+
+
+class Detections(NamedTuple):
+    """The n faces of one picture.
+
+    boxes: float (n, 4), x0 y0 x1 y1 in px; probabilities: float (n,); landmarks: float (n, 5, 2),
+    x y in px of left eye, right eye, nose, left and right corner of the mouth.
+    """
+
+    boxes: np.ndarray
+    probabilities: np.ndarray
+    landmarks: np.ndarray
+
+
+def face_id(source_sha256: str, frame: int | None, box: tuple[int, ...], copy: int = 0) -> str:
+    """Return 16 hex digits made from the source's bytes, the frame and the box.
+
+    Args:
+        source_sha256: of the source file's bytes.
+        frame: index of the decoded video frame; None for a photo.
+        box: x0, y0, x1, y1 in whole px.
+        copy: 0 for the first of several identical files in a batch, 1 for the next, ...
+    """
+    parts = [source_sha256, "" if frame is None else str(frame), *map(str, box)]
+    parts += [f"copy {copy}"] if copy else []
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
+
+
+def describe_face(
+    identity: str,
+    batch: str,
+    source: str,
+    digest: str,
+    box: tuple[int, ...],
+    detected: Detections,
+    at: int,
+) -> dict[str, Any]:
+    """Return the face table's row of the detection `at`, as a photo's face: its group the photo."""
+    return {
+        "face_id": identity,
+        "batch": batch,
+        "source": source,
+        "source_sha256": digest,
+        **dict(zip(BOX, box, strict=True)),
+        "probability": round(float(detected.probabilities[at]), 6),
+        **dict(zip(LANDMARKS, detected.landmarks[at].round(1).ravel().tolist(), strict=True)),
+        "group": f"{batch}/{source}",
+        "duplicate_of": None,
+    }
+
+
+def copy_of(face: dict[str, Any], source: str, copy: int) -> dict[str, Any]:
+    """Return the row of a face in the `copy`-th file of the same bytes; 0 is the face itself.
+
+    A copy keeps the original's group, points to it, and has an id of its own.
+    """
+    if copy == 0:
+        return face
+    box = tuple(face[name] for name in BOX)
+    return {
+        **face,
+        "face_id": face_id(face["source_sha256"], face["frame"], box, copy),
+        "source": source,
+        "duplicate_of": face["duplicate_of"] or face["face_id"],
+    }
+
+
+def whole_box(box: np.ndarray, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Round a box to whole px and keep it inside a picture of (width, height)."""
+    x0, y0, x1, y1 = np.rint(box).astype(int).tolist()
+    width, height = size
+    return max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
+
+
+def crop_face(
+    image: Image.Image, box: tuple[int, int, int, int], margin: float, crop_px: int
+) -> Image.Image:
+    """Cut the square around a box, `margin` times its longer side wider on each side.
+
+    What lies outside the picture is black, so the face keeps its place and shape in the crop.
+    """
+    x0, y0, x1, y1 = box
+    half = max(x1 - x0, y1 - y0, 1) * (0.5 + margin)
+    cx, cy = (x0 + x1) / 2, (y0 + y1) / 2
+    square = image.crop((round(cx - half), round(cy - half), round(cx + half), round(cy + half)))
+    return square.resize((crop_px, crop_px), Image.Resampling.LANCZOS, reducing_gap=3.0)
+
+
+def sharpness(crop: Image.Image) -> float:
+    """Return the variance of the Laplacian of the grey crop (Pech-Pacheco et al. 2000)."""
+    grey = np.asarray(crop.convert("L"), dtype=np.float32)
+    laplacian = (
+        grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * grey[1:-1, 1:-1]
+    )
+    return float(laplacian.var())
+
+
+def thumbnail(crop: Image.Image) -> np.ndarray:
+    """Return the crop as 16 x 16 grey values of mean 0 and length 1: a dot product compares two."""
+    grey = np.asarray(crop.convert("L").resize((16, 16), Image.Resampling.BOX), dtype=np.float64)
+    centred = (grey - grey.mean()).ravel()
+    return centred / max(float(np.linalg.norm(centred)), 1e-9)
+
+
+def reason_to_reject(
+    box: tuple[int, int, int, int], probability: float, sharp: float, settings: ExtractFaces
+) -> str:
+    """Return why a found face is too poor to keep, or "" where it is good."""
+    if max(box[2] - box[0], box[3] - box[1]) < settings.min_face_px:
+        return f"face smaller than min_face_px ({settings.min_face_px})"
+    if probability < settings.min_probability:
+        return f"face below min_probability ({settings.min_probability:g})"
+    if sharp < settings.min_sharpness:
+        return f"face below min_sharpness ({settings.min_sharpness:g})"
+    return ""

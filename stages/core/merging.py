@@ -1,0 +1,69 @@
+"""Merging the rounds' votes into one table of labelled faces."""
+
+from typing import NamedTuple
+
+import pandas as pd
+
+from stages.core.anchors import place_rows
+from stages.core.records import LABELLED, as_table
+from stages.core.rounds import outer_of
+from stages.core.settings import Settings
+from stages.core.splits import assign_splits, draw_overfit_groups
+from stages.core.votes import AGGREGATIONS, latest_votes
+
+FACE = ["batch", "face_id"]
+
+
+class Merged(NamedTuple):
+    """The labelled faces (columns LABELLED), and what became of the votes.
+
+    placed: the votes, with the face each now stands for ("" where there is none) in `face_now`.
+    """
+
+    labelled: pd.DataFrame
+    placed: pd.DataFrame
+
+
+def merge_rounds(
+    queues: pd.DataFrame,
+    votes: pd.DataFrame,
+    faces: pd.DataFrame,
+    round_name: str,
+    settings: Settings,
+) -> Merged:
+    """Merge the votes of all rounds up to `round_name`.
+
+    Args:
+        queues: queue rows of those rounds; columns of QUEUE, and round.
+        votes: votes of those rounds; columns of VOTES, round and annotator.
+        faces: the face tables of all batches.
+        round_name: the round that the table is for: its validation set is held out.
+        settings: classes, rounds, seed and merge_labels.
+    """
+    outer, rejected = outer_of(settings.rounds.candidate), settings.rounds.rejected
+    asked = queues.drop_duplicates(FACE).reset_index(drop=True)
+    asked = asked.assign(face_now=place_rows(asked, faces, settings.merge_labels.min_iou))
+    placed = votes.merge(
+        queues[["round", *FACE]].merge(asked[[*FACE, "face_now"]], on=FACE), on=["round", "face_id"]
+    )
+    standing = placed[placed["face_now"] != ""].drop(columns="face_id")
+    standing = standing.rename(columns={"face_now": "face_id"})
+    aggregate = AGGREGATIONS[settings.merge_labels.aggregation]
+
+    about = asked.drop(columns="face_id").rename(columns={"face_now": "face_id"})
+    groups = faces[[*FACE, "group"]]
+    labelled = (
+        aggregate(latest_votes(standing))
+        .merge(about[[*FACE, "round", "purpose"]], on=FACE)
+        .merge(groups, on=FACE)
+    )
+    # Both models' tables must hold out the same set: it is drawn from the old rounds' votes alone.
+    is_old = (standing["round"].map(outer_of) < outer) & ~standing["round"].isin(rejected)
+    old = aggregate(latest_votes(standing[is_old])).merge(groups, on=FACE)
+    held_out = draw_overfit_groups(
+        old, settings.merge_labels.overfit_share, settings.seed, outer, settings.classes
+    )
+    labelled["split"] = assign_splits(
+        labelled, round_name, outer, held_out, rejected, settings.classes
+    )
+    return Merged(as_table(labelled.sort_values(FACE[::-1]), LABELLED), placed)

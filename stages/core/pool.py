@@ -1,0 +1,38 @@
+"""The unlabelled pool: which faces may still be asked about."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+
+class Pool(NamedTuple):
+    """Masks of shape (n_faces,) over a batch's face table.
+
+    `open` faces may be asked about for training; `unseen` ones are open, and nothing of their
+    group (photo or track) is labelled, so that a model can be validated on them.
+    """
+
+    open: np.ndarray
+    unseen: np.ndarray
+
+
+def open_pool(faces: pd.DataFrame, labelled: pd.DataFrame) -> Pool:
+    """Return the faces of a batch that are neither labelled, nor copies, nor near a held-out face.
+
+    Args:
+        faces: the batch's face table; columns face_id, group, duplicate_of.
+        labelled: all labelled faces; columns face_id, group, split.
+    """
+    asked = set(labelled["face_id"])
+    # A copy stands for its original and the reverse: either's label settles both.
+    original = faces["duplicate_of"].where(faces["duplicate_of"].notna(), faces["face_id"])
+    settled = set(original[faces["face_id"].isin(asked)]) | asked
+    overfit_groups = set(labelled.loc[labelled["split"] == "overfit", "group"])
+    is_open = (
+        faces["duplicate_of"].isna()
+        & ~original.isin(settled)
+        & ~faces["group"].isin(overfit_groups)
+    ).to_numpy()
+    unseen = is_open & ~faces["group"].isin(set(labelled["group"])).to_numpy()
+    return Pool(is_open, unseen)

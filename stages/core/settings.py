@@ -1,0 +1,162 @@
+"""params.yaml as validated, frozen settings: one class a block, one block a stage.
+
+The numbers' reasons stand in params.yaml beside them; here stand only types and limits.
+"""
+
+import math
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from stages.core.rounds import PRIOR, is_round
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+RoundName = Annotated[str, Field(pattern=r"^o\d{2,}-i\d{2,}$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Device = Literal["auto", "cpu", "cuda"]
+
+RESERVED_LABELS = ("unsure", "not_a_face")
+
+
+class Block(BaseModel):
+    """A block of params.yaml: no unknown key, no missing key, no change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Rounds(Block):
+    """Which rounds are compared, and which are left out of training."""
+
+    accepted: str
+    candidate: RoundName
+    rejected: list[RoundName]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.accepted != PRIOR and not is_round(self.accepted):
+            raise ValueError(f"accepted: {self.accepted!r} is neither a round nor '{PRIOR}'")
+        if self.accepted != PRIOR and self.accepted >= self.candidate:
+            raise ValueError(f"accepted: {self.accepted} must come before {self.candidate}")
+        if {self.accepted, self.candidate} & set(self.rejected):
+            raise ValueError("rejected: holds the accepted or the candidate round")
+        return self
+
+
+class ExtractFaces(Block):
+    frames_per_second: Positive
+    min_face_px: Annotated[int, Field(ge=12)]
+    min_probability: Share
+    min_sharpness: Annotated[float, Field(ge=0)]
+    margin: Annotated[float, Field(ge=0, le=2)]
+    crop_px: Annotated[int, Field(ge=32, le=1024)]
+    duplicate_similarity: Share
+    max_megapixels: Positive
+    device: Device
+
+
+class OnnxInput(Block):
+    channels: Literal["rgb", "bgr"]
+    mean: float
+    scale: Positive
+
+
+class Embed(Block):
+    model: Annotated[str, Field(pattern=r"^(mtcnn-onet|vggface2|casia-webface|.+\.onnx)$")]
+    batch_size: Count
+    device: Device
+    precision: Literal["float32", "bfloat16"]
+    stored_as: Literal["float16", "float32"]
+    onnx: OnnxInput
+
+
+class MergeLabels(Block):
+    aggregation: Literal["majority"]
+    overfit_share: Annotated[float, Field(ge=0, le=0.5)]
+    min_iou: Annotated[float, Field(gt=0, le=1)]
+
+
+class Train(Block):
+    l2: Annotated[list[Positive], Field(min_length=1)]
+    folds: Annotated[int, Field(ge=2)]
+    max_iterations: Count
+
+
+class Evaluation(Block):
+    bootstrap: Annotated[int, Field(ge=100)]
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    bins: Annotated[int, Field(ge=2)]
+
+
+class Gate(Block):
+    metric: Literal["accuracy", "macro_f1", "balanced_accuracy"]
+    target: Share
+    overfit_margin: Share
+    min_gain: Annotated[float, Field(gt=0, le=1)]
+
+
+class SampleValidation(Block):
+    size: Count
+    max_share: Annotated[float, Field(gt=0, lt=1)]
+    pca_components: Count
+    strata: Count
+
+
+class SampleUncertain(Block):
+    strategy: Literal["entropy", "least_confidence", "margin", "ratio", "random"]
+    size: Count
+
+
+class SampleDiverse(Block):
+    size: Count
+    pca_components: Count
+    clusters: Count
+    centroid: Share
+    outlier: Share
+    random: Share
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        total = self.centroid + self.outlier + self.random
+        if not math.isclose(total, 1, abs_tol=1e-9):
+            raise ValueError(f"centroid + outlier + random must add up to 1, not {total:g}")
+        return self
+
+
+class Settings(Block):
+    """The whole of params.yaml."""
+
+    seed: Annotated[int, Field(ge=0)]
+    classes: Annotated[list[Name], Field(min_length=2)]
+    batches: list[Name]
+    rounds: Rounds
+    extract_faces: ExtractFaces
+    embed: Embed
+    merge_labels: MergeLabels
+    train: Train
+    eval_overfit: Evaluation
+    eval_iteration: Evaluation
+    gate: Gate
+    sample_validation: SampleValidation
+    sample_uncertain: SampleUncertain
+    sample_diverse: SampleDiverse
+
+    @model_validator(mode="after")
+    def _names_once(self) -> Self:
+        for key in ("classes", "batches"):
+            names = getattr(self, key)
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{key}: {twice[0]!r} is named twice; allowed: each name once")
+        reserved = sorted(set(self.classes) & set(RESERVED_LABELS))
+        if reserved:
+            raise ValueError(f"classes: {reserved[0]!r} is always offered; leave it out")
+        if self.sample_uncertain.size < self.sample_diverse.size:
+            raise ValueError("sample_uncertain.size must be at least sample_diverse.size")
+        return self
+
+    @property
+    def pool(self) -> str | None:
+        """The batch that faces are picked from: the last; none in a project without batches."""
+        return self.batches[-1] if self.batches else None

@@ -1,0 +1,59 @@
+"""Reading params.yaml into settings, with errors that name the key, the value and the line."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from stages.core.errors import FaceloopError
+from stages.core.settings import Settings
+
+PARAMS = Path("params.yaml")
+
+
+def read_params(path: Path = PARAMS) -> Settings:
+    """Return the settings in `path`.
+
+    Raises:
+        FaceloopError: the file is missing or no YAML; a key is unknown, missing or out of range.
+    """
+    if not path.is_file():
+        raise FaceloopError(f"{path} is not here: run this in the project's root folder")
+    text = path.read_text(encoding="utf-8")
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        return Settings.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise FaceloopError(f"{path} is no valid YAML: {error}") from error
+    except ValidationError as error:
+        findings = [_finding(path, tree, one) for one in error.errors()]
+        raise FaceloopError("\n".join(findings)) from error
+
+
+def _finding(path: Path, tree: yaml.Node | None, error: Any) -> str:
+    """Put one of pydantic's findings into a line: file, line, key, value, what is allowed."""
+    keys = list(error["loc"])
+    where = f"{path}:{_line(tree, keys)}: {'.'.join(map(str, keys)) or 'top level'}"
+    if error["type"] == "missing":
+        return f"{where}: this key is missing; add it"
+    if error["type"] == "extra_forbidden":
+        return f"{where}: unknown key (value {error['input']!r}); remove it or correct its name"
+    reason = error["msg"].removeprefix("Value error, ")
+    shown = f"found {error['input']!r}; " if not isinstance(error["input"], dict) else ""
+    return f"{where}: {shown}{reason}"
+
+
+def _line(tree: yaml.Node | None, keys: list[Any]) -> int:
+    """Return the line, from 1, of the deepest node on the way along `keys`."""
+    line = 1
+    for key in keys:
+        if isinstance(tree, yaml.MappingNode):
+            inner = next((pair for pair in tree.value if pair[0].value == key), None)
+            if inner is None:
+                break
+            line, tree = inner[0].start_mark.line + 1, inner[1]
+        elif isinstance(tree, yaml.SequenceNode) and isinstance(key, int):
+            tree = tree.value[key]
+            line = tree.start_mark.line + 1
+    return line

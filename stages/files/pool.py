@@ -1,0 +1,37 @@
+"""Reading the pool: the last batch's faces, their embeddings, and all that is labelled."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from stages.core.errors import FaceloopError
+from stages.core.records import LABELLED
+from stages.core.settings import Settings
+from stages.files.tables import LABELLED_DIR, read_batch, read_csv, read_embeddings
+
+
+class PoolTables(NamedTuple):
+    """faces: the batch's table; embeddings: (n_faces, d), memory-mapped; labelled: all rounds."""
+
+    faces: pd.DataFrame
+    embeddings: np.ndarray
+    labelled: pd.DataFrame
+
+
+def read_pool(settings: Settings) -> PoolTables:
+    """Return the tables that the sampling stages pick from.
+
+    Raises:
+        FaceloopError: there is no batch, or its embeddings are not of these faces.
+    """
+    if settings.pool is None:
+        raise FaceloopError("params.yaml: batches is empty: run 'faceloop next --batch NAME'")
+    faces, embeddings = read_batch(settings.pool), read_embeddings(settings.pool)
+    if len(faces) != len(embeddings):
+        raise FaceloopError(
+            f"batch {settings.pool} has {len(faces)} faces and {len(embeddings)} embeddings: "
+            "run 'dvc repro'"
+        )
+    labelled = read_csv(LABELLED_DIR / f"{settings.rounds.candidate}.csv", LABELLED)
+    return PoolTables(faces, embeddings, labelled)

@@ -1,0 +1,147 @@
+"""Tables and arrays on disk: Parquet for machines, CSV for people, `.npy` for embeddings."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stages.core.errors import FaceloopError
+from stages.core.records import FACES, as_table, stacked
+from stages.files.atomic import replacing
+
+FACES_DIR = Path("data/faces")
+EMBEDDINGS_DIR = Path("data/embeddings")
+LABELLED_DIR = Path("data/labelled")
+QUEUE_DIR = Path("data/queue")
+METRICS_DIR = Path("metrics")
+PLOTS_DIR = Path("metrics/plots")
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a table that people review: UTF-8, LF, six decimals, nothing for a missing value."""
+    with replacing(path) as partial:
+        table.to_csv(partial, index=False, float_format="%.6f", lineterminator="\n")
+
+
+def read_csv(path: Path, columns: dict[str, str]) -> pd.DataFrame:
+    """Read a CSV that `write_csv` wrote; class names such as `None` and `NA` stay text.
+
+    Raises:
+        FaceloopError: the file is missing, a column is missing, or a value has the wrong type.
+    """
+    blank = {name: [""] for name, kind in columns.items() if kind != "str"}
+    try:
+        table = pd.read_csv(path, dtype=columns, keep_default_na=False, na_values=blank)
+        return as_table(table[list(columns)], columns)
+    except FileNotFoundError as error:
+        raise FaceloopError(f"{path} is not here: run 'dvc repro' or 'dvc pull'") from error
+    except (ValueError, KeyError) as error:
+        raise FaceloopError(f"{path}: {error}; restore it with git or 'dvc repro'") from error
+
+
+def write_json(content: Any, path: Path) -> None:
+    """Write figures as JSON; NaN is refused, since JSON has none."""
+    with replacing(path) as partial:
+        partial.write_text(
+            json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n",
+            encoding="utf-8",
+            newline="\n",
+        )
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file that a stage wrote.
+
+    Raises:
+        FaceloopError: it is not there yet.
+    """
+    if not path.is_file():
+        raise FaceloopError(f"{path} is not here: run 'dvc repro'")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_faces(faces: pd.DataFrame, path: Path) -> None:
+    """Write a face table as Parquet."""
+    with replacing(path) as partial:
+        faces.to_parquet(partial, index=False)
+
+
+def read_faces(batches: Sequence[str]) -> pd.DataFrame:
+    """Return the faces of all `batches`, in their order.
+
+    Raises:
+        FaceloopError: a batch has no table yet, or a table lies there whose batch params.yaml does
+            not name (left by a batch taken out: it would make this result differ by machine).
+    """
+    present = {path.stem for path in FACES_DIR.glob("*.parquet")}
+    extra = sorted(present - set(batches))
+    if extra:
+        raise FaceloopError(
+            f"{FACES_DIR}/{extra[0]}.parquet belongs to no batch in params.yaml: "
+            f"name the batch there, or run 'rm data/*/{extra[0]}.*'"
+        )
+    return stacked([read_batch(batch) for batch in batches], FACES)
+
+
+def read_batch(batch: str) -> pd.DataFrame:
+    """Return the faces of one batch.
+
+    Raises:
+        FaceloopError: the batch has no face table yet.
+    """
+    path = FACES_DIR / f"{batch}.parquet"
+    if not path.is_file():
+        raise FaceloopError(f"{path} is not here: run 'dvc repro' or 'dvc pull'")
+    return pd.read_parquet(path)
+
+
+def write_array(array: np.ndarray, path: Path) -> None:
+    """Write one array as `.npy`."""
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def read_embeddings(batch: str) -> np.ndarray:
+    """Return a batch's embeddings, memory-mapped, of shape (n_faces, d), in its table's order.
+
+    Raises:
+        FaceloopError: there are none yet.
+    """
+    path = EMBEDDINGS_DIR / f"{batch}.npy"
+    if not path.is_file():
+        raise FaceloopError(f"{path} is not here: run 'dvc repro' or 'dvc pull'")
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def embedding_width(batches: Sequence[str]) -> int:
+    """Return d, the width of the batches' embeddings (1 where no batch holds a face).
+
+    Raises:
+        FaceloopError: the widths differ: some were made with another embedder.
+    """
+    shapes = [read_embeddings(batch).shape for batch in batches]
+    widths = {d for n, d in shapes if n}
+    if len(widths) > 1:
+        raise FaceloopError(f"embeddings of several widths {sorted(widths)}: run 'dvc repro'")
+    return widths.pop() if widths else 1
+
+
+def read_features(faces: pd.DataFrame, width: int) -> np.ndarray:
+    """Return the embeddings of just these faces (columns batch, face_id): float32, (n, width).
+
+    Raises:
+        FaceloopError: a face is in no table.
+    """
+    features = np.zeros((len(faces), width), dtype=np.float32)
+    batches, face_ids = faces["batch"].to_numpy(), faces["face_id"].to_numpy()
+    for batch in np.unique(batches):
+        rows = np.flatnonzero(batches == batch)
+        place = pd.Index(read_batch(batch)["face_id"]).get_indexer(face_ids[rows])
+        if (place < 0).any():
+            missing = face_ids[rows][place < 0][0]
+            raise FaceloopError(f"face {missing} is not in batch {batch}: run 'dvc repro'")
+        features[rows] = read_embeddings(batch)[place]
+    return features
