@@ -1,0 +1,118 @@
+"""Find the faces in a batch's photos and videos, cut them out, and link near-duplicates."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tqdm import tqdm
+
+from stages.core.detection import detect
+from stages.core.errors import FaceloopError
+from stages.core.faces import (
+    copy_of,
+    crop_face,
+    describe_face,
+    face_id,
+    reason_to_reject,
+    sharpness,
+    thumbnail,
+    whole_box,
+)
+from stages.core.records import FACES, REJECTED, as_table
+from stages.core.settings import ExtractFaces
+from stages.core.tracks import Tracker, link_duplicate
+from stages.files.console import run_stage
+from stages.files.crops import crops_path, encode_crop, write_crops
+from stages.files.media import RAW_DIR, Unreadable, list_sources, read_pictures, sha256_of
+from stages.files.params import read_params
+from stages.files.tables import FACES_DIR, write_csv, write_faces
+from stages.files.weights import MTCNN, load_mtcnn, pick_device
+
+
+def main(batch: str) -> None:
+    """Write `data/faces/<batch>.parquet`, `.zip` and `.rejected.csv`."""
+    settings = read_params()
+    if batch not in settings.batches:
+        raise FaceloopError(f"unknown batch {batch!r}; allowed: {', '.join(settings.batches)}")
+    wanted = settings.extract_faces
+    mtcnn = load_mtcnn(wanted.min_face_px, pick_device(wanted.device))
+    same_bytes: dict[str, list[Path]] = {}
+    for path in list_sources(batch):
+        same_bytes.setdefault(sha256_of(path), []).append(path)
+
+    faces: list[dict[str, Any]] = []
+    crops: dict[str, bytes] = {}
+    rejected: list[tuple[str, str, int]] = []
+    progress = tqdm(same_bytes.items(), f"extract_faces {batch}", unit="file", disable=None)
+    for digest, paths in progress:
+        found = extract_source(paths[0], digest, batch, mtcnn, wanted)
+        for copy, path in enumerate(paths):
+            source = path.relative_to(RAW_DIR / batch).as_posix()
+            rejected += [(source, reason, n) for reason, n in sorted(found.rejected.items())]
+            for face in found.faces:
+                faces.append(copy_of(face, source, copy))
+                crops[faces[-1]["face_id"]] = found.crops[face["face_id"]]
+
+    table = as_table(faces, FACES).sort_values(["source", "frame", "x0", "face_id"])
+    write_crops(crops, crops_path(batch))
+    write_csv(as_table(sorted(rejected), REJECTED), FACES_DIR / f"{batch}.rejected.csv")
+    write_faces(as_table(table, FACES), FACES_DIR / f"{batch}.parquet")
+    print(
+        f"extract_faces {batch}: {len(table)} faces, {table['duplicate_of'].notna().sum()} of them "
+        f"near-duplicates; {_counted(rejected)}"
+    )
+
+
+class Extracted(NamedTuple):
+    """What one source gave: face rows, crops by face_id, and reasons with their counts."""
+
+    faces: list[dict[str, Any]]
+    crops: dict[str, bytes]
+    rejected: Counter[str]
+
+
+def extract_source(
+    path: Path, digest: str, batch: str, mtcnn: MTCNN, settings: ExtractFaces
+) -> Extracted:
+    """Return the faces of one photo or video; a damaged one gives what could be read of it."""
+    source = path.relative_to(RAW_DIR / batch).as_posix()
+    found, tracker = Extracted([], {}, Counter()), Tracker()
+    try:
+        for picture in read_pictures(path, settings.frames_per_second, settings.max_megapixels):
+            detected = detect(mtcnn, picture.image)
+            tracks = tracker.follow(detected.boxes)
+            for at, track in enumerate(tracks):
+                box = whole_box(detected.boxes[at], picture.image.size)
+                crop = crop_face(picture.image, box, settings.margin, settings.crop_px)
+                sharp, probability = sharpness(crop), float(detected.probabilities[at])
+                reason = reason_to_reject(box, probability, sharp, settings)
+                identity = face_id(digest, picture.frame, box)
+                if reason or identity in found.crops:
+                    found.rejected[reason or "found twice"] += 1
+                    continue
+                row = describe_face(identity, batch, source, digest, box, detected, at)
+                row |= {"frame": picture.frame, "time_s": picture.time_s, "sharpness": sharp}
+                if picture.frame is not None:
+                    row["group"] += f"#{track.number:04d}"
+                    row["duplicate_of"] = link_duplicate(
+                        track, identity, thumbnail(crop), settings.duplicate_similarity
+                    )
+                found.faces.append(row)
+                found.crops[identity] = encode_crop(crop)
+    except Unreadable as error:
+        found.rejected[str(error)] += 1
+    if not found.faces and not found.rejected:
+        found.rejected["no face found"] += 1
+    return found
+
+
+def _counted(rejected: list[tuple[str, str, int]]) -> str:
+    """Return the reasons with their counts in one line."""
+    reasons: Counter[str] = Counter()
+    for _, reason, n in rejected:
+        reasons[reason.partition(":")[0]] += n
+    return ", ".join(f"{n} x {reason}" for reason, n in reasons.most_common()) or "none rejected"
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,59 @@
+"""Judge the round: go on, stop, target met or too little evidence; and publish its figures."""
+
+from stages.core.pool import open_pool
+from stages.core.records import LABELLED
+from stages.core.verdict import Evidence, judge
+from stages.files.console import run_stage
+from stages.files.heads import MODELS_DIR
+from stages.files.params import read_params
+from stages.files.tables import (
+    LABELLED_DIR,
+    METRICS_DIR,
+    read_batch,
+    read_csv,
+    read_json,
+    write_json,
+)
+
+
+def main() -> None:
+    """Write `metrics/gate.json`, and the candidate's `labels.json` and `train.json` beside it.
+
+    The verdict is a figure, no failure: this stage always ends well. `faceloop gate` turns it into
+    an exit code.
+    """
+    settings = read_params()
+    candidate = settings.rounds.candidate
+    labels = read_json(LABELLED_DIR / f"{candidate}.json")
+    labelled = read_csv(LABELLED_DIR / f"{candidate}.csv", LABELLED)
+    this_round = labels["by_round"].get(candidate, {"queued": 0, "answered": 0})
+    pool_left = 0
+    if settings.pool is not None:
+        pool_left = int(open_pool(read_batch(settings.pool), labelled).open.sum())
+    evidence = Evidence(
+        overfit=read_json(METRICS_DIR / "overfit.json"),
+        iteration=read_json(METRICS_DIR / "iteration.json"),
+        queued=this_round["queued"],
+        answered=this_round["answered"],
+        pool_left=pool_left,
+    )
+    verdict = judge(evidence, settings.gate)
+    figures = {
+        "round": candidate,
+        "accepted": settings.rounds.accepted,
+        **verdict,
+        "metric": settings.gate.metric,
+        "target": settings.gate.target,
+        "labels": labels["votes"],
+        "queued": evidence.queued,
+        "answered": evidence.answered,
+        "pool_left": pool_left,
+    }
+    write_json(figures, METRICS_DIR / "gate.json")
+    write_json(labels, METRICS_DIR / "labels.json")
+    write_json(read_json(MODELS_DIR / f"{candidate}.json"), METRICS_DIR / "train.json")
+    print(f"gate {candidate}: {verdict['verdict']}; {'; '.join(verdict['reasons'])}")
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,37 @@
+"""Merge all votes up to a round into one label a face, and say which face is for what."""
+
+from stages.core.label_figures import summarise_labels
+from stages.core.merging import merge_rounds
+from stages.core.records import CAST_VOTES, QUEUED, stacked
+from stages.core.rounds import rounds_up_to
+from stages.files.console import run_stage
+from stages.files.labels import known_rounds, read_queue, read_votes
+from stages.files.params import read_params
+from stages.files.tables import LABELLED_DIR, read_faces, write_csv, write_json
+
+
+def main(round_name: str) -> None:
+    """Write `data/labelled/<round>.csv` and its figures, `data/labelled/<round>.json`."""
+    settings = read_params()
+    rounds = rounds_up_to(round_name, known_rounds(settings.rounds))
+    queues = stacked([read_queue(name).assign(round=name) for name in rounds], QUEUED)
+    cast = [read_votes(name, settings.classes).assign(round=name) for name in rounds]
+    votes = stacked(cast, CAST_VOTES)
+    merged = merge_rounds(queues, votes, read_faces(settings.batches), round_name, settings)
+    figures = summarise_labels(merged, queues, round_name, settings)
+    write_csv(merged.labelled, LABELLED_DIR / f"{round_name}.csv")
+    write_json(figures, LABELLED_DIR / f"{round_name}.json")
+    for _, vote in merged.placed[merged.placed["face_now"] == ""].iterrows():
+        print(
+            f"labels/{vote['round']}/{vote['annotator']}.csv: face {vote['face_id']} of "
+            f"{vote['batch']} is found no more; its vote is kept there and not used"
+        )
+    print(
+        f"merge_labels {round_name}: {figures['votes']} votes on {figures['faces']} faces; "
+        f"{figures['by_split']}; {figures['re_anchored']} re-anchored, "
+        f"{figures['unplaced']} unplaced"
+    )
+
+
+if __name__ == "__main__":
+    run_stage(main)

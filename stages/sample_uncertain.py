@@ -1,0 +1,35 @@
+"""Score the whole pool and keep the faces that the candidate model is least sure of."""
+
+import numpy as np
+
+from stages.core.head import predict
+from stages.core.pool import open_pool
+from stages.core.randomness import generator
+from stages.core.records import QUEUE, queue_rows
+from stages.core.uncertainty import most_uncertain, score
+from stages.files.console import run_stage
+from stages.files.heads import MODELS_DIR, read_head
+from stages.files.params import read_params
+from stages.files.pool import read_pool
+from stages.files.tables import QUEUE_DIR, read_csv, write_csv
+
+
+def main() -> None:
+    """Write `data/queue/uncertain.csv`, the intermediate sample."""
+    settings = read_params()
+    wanted, candidate = settings.sample_uncertain, settings.rounds.candidate
+    faces, embeddings, labelled = read_pool(settings)
+    validation = read_csv(QUEUE_DIR / "validation.csv", QUEUE)
+    judged = faces.loc[faces["face_id"].isin(validation["face_id"]), "group"]
+    free = open_pool(faces, labelled).open & ~faces["group"].isin(judged).to_numpy()
+    p = predict(read_head(MODELS_DIR / f"{candidate}.safetensors"), embeddings)
+    scores = score(wanted.strategy, p, generator(settings.seed, "sample_uncertain", candidate))
+    pool = np.flatnonzero(free)
+    picked = pool[most_uncertain(scores[pool], faces["face_id"].to_numpy()[pool], wanted.size)]
+    queue = queue_rows(faces.iloc[picked], "train", reason=wanted.strategy, score=scores[picked])
+    write_csv(queue.sort_values("face_id"), QUEUE_DIR / "uncertain.csv")
+    print(f"sample_uncertain: {len(queue)} of {len(pool)} faces by {wanted.strategy}")
+
+
+if __name__ == "__main__":
+    run_stage(main)

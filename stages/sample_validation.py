@@ -1,0 +1,42 @@
+"""Draw the next round's validation set: random, and representative of what no model has seen."""
+
+import numpy as np
+
+from stages.core.diversity import cluster, reduce_dimensions
+from stages.core.pool import open_pool
+from stages.core.randomness import generator
+from stages.core.records import queue_rows
+from stages.core.validation import stratified_sample
+from stages.files.console import run_stage
+from stages.files.params import read_params
+from stages.files.pool import read_pool
+from stages.files.tables import QUEUE_DIR, write_csv
+
+
+def main() -> None:
+    """Write `data/queue/validation.csv`."""
+    settings = read_params()
+    wanted = settings.sample_validation
+    faces, embeddings, labelled = read_pool(settings)
+    frame = np.flatnonzero(open_pool(faces, labelled).unseen)
+    rng = generator(settings.seed, "sample_validation", settings.rounds.candidate)
+    seed = int(rng.integers(2**31))
+    size = min(wanted.size, int(wanted.max_share * len(frame)))
+    strata = np.zeros(len(frame), dtype=int)
+    if size > 0:
+        points = reduce_dimensions(embeddings[frame], wanted.pca_components, seed)
+        strata, _ = cluster(points, wanted.strata, seed)
+    drawn = stratified_sample(strata, size, rng)
+    queue = queue_rows(
+        faces.iloc[frame[drawn]],
+        "validation",
+        reason="representative",
+        cluster=strata[drawn],
+        inclusion_probability=len(drawn) / max(len(frame), 1),
+    )
+    write_csv(queue.sort_values("face_id"), QUEUE_DIR / "validation.csv")
+    print(f"sample_validation: {len(queue)} of {len(frame)} faces whose photo or track is unseen")
+
+
+if __name__ == "__main__":
+    run_stage(main)

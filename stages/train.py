@@ -1,0 +1,62 @@
+"""Train the head on a round's labelled faces."""
+
+import numpy as np
+
+from stages.core.fit_head import fit_head
+from stages.core.records import LABELLED
+from stages.files.console import run_stage
+from stages.files.heads import MODELS_DIR, write_head
+from stages.files.params import read_params
+from stages.files.tables import (
+    LABELLED_DIR,
+    embedding_width,
+    read_csv,
+    read_features,
+    write_csv,
+    write_json,
+)
+
+
+def main(round_name: str) -> None:
+    """Write `models/<round>.safetensors`, its figures `.json`, and two plots' points."""
+    settings = read_params()
+    labelled = read_csv(LABELLED_DIR / f"{round_name}.csv", LABELLED)
+    faces = labelled[labelled["split"] == "train"]
+    features = read_features(faces, embedding_width(settings.batches))
+    labels = faces["label"].map(settings.classes.index).to_numpy(dtype=np.int64)
+    fit = fit_head(
+        features,
+        labels,
+        faces["group"].to_numpy(),
+        settings.classes,
+        settings.embed.model,
+        settings.train,
+        settings.seed,
+    )
+    counts = faces["label"].value_counts()
+    without = [name for name in settings.classes if name not in counts]
+    figures = {
+        "round": round_name,
+        "faces": len(faces),
+        "by_class": {name: int(counts.get(name, 0)) for name in settings.classes},
+        "classes_without_example": without,
+        "l2": fit.head.l2,
+        "temperature": fit.head.temperature,
+        "loss": fit.curve["loss"].iloc[-1],
+        "cross_validation": fit.scores.set_index("l2").loc[[fit.head.l2]].iloc[0].to_dict()
+        if len(fit.scores)
+        else None,
+    }
+    write_head(fit.head, MODELS_DIR / f"{round_name}.safetensors")
+    write_json(figures, MODELS_DIR / f"{round_name}.json")
+    write_csv(fit.curve, MODELS_DIR / f"{round_name}.loss.csv")
+    write_csv(fit.scores, MODELS_DIR / f"{round_name}.cross_validation.csv")
+    print(
+        f"train {round_name}: {len(faces)} faces, L2 {fit.head.l2:g}, T {fit.head.temperature:.2f}"
+    )
+    for name in without:
+        print(f"train {round_name}: class {name!r} has no training example yet")
+
+
+if __name__ == "__main__":
+    run_stage(main)
