@@ -1,0 +1,50 @@
+"""The `faceloop` command: what people run between two runs of `dvc repro`."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from stages.core.errors import FaceloopError
+
+# A command's module in this package, and the line that `faceloop --help` shows. Modules are
+# imported when their command runs, so that help and status start at once.
+COMMANDS = {
+    "status": "where the loop stands and what to type next",
+    "next": "open the next round, or with --batch the next outer iteration",
+    "export": "write the queue's unanswered crops to a folder, to be sorted by class",
+    "import": "take labels from a folder per class or a CSV",
+    "vote": "fill the current queue from a truth table (demos and tests)",
+    "gate": "exit 0 to go on and 1 to stop, for CI",
+    "start": "turn this clone into your own project: the demo goes",
+    "draw": "draw a batch of people that do not exist",
+}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command; return 0 when done, 1 for a finding, 2 for wrong use."""
+    words = sys.argv[1:] if words is None else list(words)
+    parser = argparse.ArgumentParser("faceloop", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    asked = words[0] if words else ""
+    for name, line in COMMANDS.items():
+        command = commands.add_parser(name, help=line, description=line)
+        if name == asked:
+            module = importlib.import_module(f"loop.{module_of(name)}")
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+    arguments = parser.parse_args(words)
+    try:
+        return int(arguments.run(arguments))
+    except FaceloopError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def module_of(command: str) -> str:
+    """Return the module of a command; `import` is no name for one."""
+    return {"import": "import_labels", "next": "next_round"}.get(command, command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""`faceloop status`: the loop on one screen."""
+
+import argparse
+
+from loop.state import State, next_step, read_state
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take no argument."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print round, labels, verdict, pool and the next thing to type."""
+    state = read_state()
+    for name, line in describe(state):
+        print(f"{name:<9}{line}")
+    return 0
+
+
+def describe(state: State) -> list[tuple[str, str]]:
+    """Return the lines of the screen as (name, text)."""
+    rounds, gate = state.settings.rounds, state.gate
+    lines = [
+        ("round", f"{rounds.candidate}, compared with {rounds.accepted}"),
+        ("pool", f"batch {state.settings.pool or '(none yet)'}"),
+    ]
+    if len(state.queue):
+        answered = len(state.queue) - len(state.unanswered)
+        lines.append(("queue", f"{answered} of {len(state.queue)} faces answered"))
+    else:
+        lines.append(("queue", "not opened yet"))
+    if gate is None or state.is_behind:
+        lines.append(("verdict", "not known yet: labels or params are newer than the figures"))
+    else:
+        lines[1] = ("pool", f"batch {state.settings.pool}, {gate['pool_left']} faces left to ask")
+        lines.append(("verdict", gate["verdict"]))
+        lines += [("", f"- {reason}") for reason in gate["reasons"]]
+        if gate["more_labels"]:
+            lines.append(("", f"- about {gate['more_labels']} more such labels would settle it"))
+        if state.drawn is not None and not state.unanswered:
+            lines.append(("waiting", f"{len(state.drawn)} faces picked for the next queue"))
+    return [*lines, ("next", next_step(state))]
