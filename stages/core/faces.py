@@ -97,12 +97,16 @@ def crop_face(
 
 
 def sharpness(crop: Image.Image) -> float:
-    """Return the variance of the Laplacian of the grey crop (Pech-Pacheco et al. 2000)."""
+    """Return the variance of the grey crop's Laplacian over the variance of the crop itself.
+
+    The variance of the Laplacian (Pech-Pacheco et al. 2000) alone grows with contrast: it would
+    call dark faces blurred and throw them out. The ratio does not change with light or contrast.
+    """
     grey = np.asarray(crop.convert("L"), dtype=np.float32)
     laplacian = (
         grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * grey[1:-1, 1:-1]
     )
-    return float(laplacian.var())
+    return float(laplacian.var() / max(float(grey.var()), 1e-6))
 
 
 def thumbnail(crop: Image.Image) -> np.ndarray:

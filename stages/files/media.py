@@ -20,7 +20,7 @@ PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 VIDEO_SUFFIXES = {
     ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp",
 }  # fmt: skip
-PHOTO_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF")
+PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 # What Pillow raises for files that are not what they say.
 DAMAGED_PHOTO = (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error)
 
