@@ -80,10 +80,11 @@ def extract_source(
     try:
         for picture in read_pictures(path, settings.frames_per_second, settings.max_megapixels):
             detected = detect(mtcnn, picture.image)
-            tracks = tracker.follow(detected.boxes)
-            for at, track in enumerate(tracks):
-                box = whole_box(detected.boxes[at], picture.image.size)
-                crop = crop_face(picture.image, box, settings.margin, settings.crop_px)
+            boxes = [whole_box(box, picture.image.size) for box in detected.boxes]
+            crops = [crop_face(picture.image, b, settings.margin, settings.crop_px) for b in boxes]
+            thumbnails = [thumbnail(crop) for crop in crops]
+            tracks = tracker.follow(detected.boxes, thumbnails)
+            for at, (box, crop, track) in enumerate(zip(boxes, crops, tracks, strict=True)):
                 sharp, probability = sharpness(crop), float(detected.probabilities[at])
                 reason = reason_to_reject(box, probability, sharp, settings)
                 identity = face_id(digest, picture.frame, box)
@@ -95,7 +96,7 @@ def extract_source(
                 if picture.frame is not None:
                     row["group"] += f"#{track.number:04d}"
                     row["duplicate_of"] = link_duplicate(
-                        track, identity, thumbnail(crop), settings.duplicate_similarity
+                        track, identity, thumbnails[at], settings.duplicate_similarity
                     )
                 found.faces.append(row)
                 found.crops[identity] = encode_crop(crop)

@@ -6,40 +6,59 @@ import numpy as np
 
 from stages.core.anchors import iou, match_boxes
 
-MIN_OVERLAP = 0.3  # of a face's boxes in neighbouring frames (SORT, Bewley et al. 2016)
+# Frames lie half a second apart, so boxes are grown by their own size before they are compared
+# (buffered IoU: Yang et al., C-BIoU, 2023), and what overlaps must also look alike.
+BUFFER = 1.0
+MIN_OVERLAP = 0.2
+MIN_SIMILARITY = 0.3
 
 
 @dataclass
 class Track:
-    """One face through a shot: its last box, and the thumbnails and ids of its distinct crops."""
+    """One face through a shot: where and how it was last seen, and its distinct crops so far."""
 
     number: int
     box: np.ndarray
-    thumbnails: list[np.ndarray] = field(default_factory=list)
-    face_ids: list[str] = field(default_factory=list)
+    thumbnail: np.ndarray
+    kept: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 class Tracker:
-    """Links faces of neighbouring sampled frames whose boxes overlap; feed it frame by frame."""
+    """Links the same face in neighbouring sampled frames; feed it frame by frame."""
 
     def __init__(self) -> None:
         self._alive: list[Track] = []
         self._started = 0
 
-    def follow(self, boxes: np.ndarray) -> list[Track]:
-        """Return the track of each box (n, 4) of the next frame; a track not met in it ends."""
-        alive = np.array([track.box for track in self._alive]).reshape(-1, 4)
-        matched = {at: self._alive[old] for old, at in match_boxes(iou(alive, boxes), MIN_OVERLAP)}
+    def follow(self, boxes: np.ndarray, thumbnails: list[np.ndarray]) -> list[Track]:
+        """Return the track of each face of the next frame; a track not met in it ends.
+
+        Args:
+            boxes: float of shape (n, 4).
+            thumbnails: n crops from `faces.thumbnail`.
+        """
+        overlap = iou(_grown([track.box for track in self._alive]), _grown(list(boxes)))
+        if overlap.size:
+            seen = np.array([track.thumbnail for track in self._alive])
+            overlap[seen @ np.array(thumbnails).T < MIN_SIMILARITY] = 0
+        matched = {at: self._alive[old] for old, at in match_boxes(overlap, MIN_OVERLAP)}
         tracks = []
-        for at, box in enumerate(boxes):
+        for at, (box, thumbnail) in enumerate(zip(boxes, thumbnails, strict=True)):
             track = matched.get(at)
             if track is None:
-                track = Track(self._started, box)
+                track = Track(self._started, box, thumbnail)
                 self._started += 1
-            track.box = box
+            track.box, track.thumbnail = box, thumbnail
             tracks.append(track)
         self._alive = tracks
         return tracks
+
+
+def _grown(boxes: list[np.ndarray]) -> np.ndarray:
+    """Return boxes (n, 4), grown on each side by BUFFER times their longer side."""
+    stacked = np.array(boxes, dtype=float).reshape(-1, 4)
+    by = BUFFER * np.max(stacked[:, 2:] - stacked[:, :2], axis=1, initial=0)[:, None]
+    return stacked + np.hstack([-by, -by, by, by])
 
 
 def link_duplicate(
@@ -47,7 +66,7 @@ def link_duplicate(
 ) -> str | None:
     """Return the earlier face of the track that this one nearly repeats, or None.
 
-    A face that repeats none is kept as one that later faces are compared with.
+    A face that repeats none is kept in the track as one that later faces are compared with.
 
     Args:
         track: changed where the face is new to it.
@@ -55,11 +74,8 @@ def link_duplicate(
         thumbnail: from `faces.thumbnail`.
         min_similarity: least correlation of thumbnails that makes two faces near-duplicates.
     """
-    if track.thumbnails:
-        similarity = np.array(track.thumbnails) @ thumbnail
-        best = int(similarity.argmax())
-        if similarity[best] >= min_similarity:
-            return track.face_ids[best]
-    track.thumbnails.append(thumbnail)
-    track.face_ids.append(face_id)
+    likest = max(track.kept, key=lambda kept: float(track.kept[kept] @ thumbnail), default=None)
+    if likest is not None and track.kept[likest] @ thumbnail >= min_similarity:
+        return likest
+    track.kept[face_id] = thumbnail
     return None
