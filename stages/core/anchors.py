@@ -73,9 +73,8 @@ def label_by_truth(queue: pd.DataFrame, truth: pd.DataFrame, min_iou: float) -> 
         truth: the same columns and label; a row without a box speaks for its whole source.
         min_iou: least overlap of a face's box with its truth's.
     """
-    labels = pd.Series("", index=queue.index, dtype="str")
     whole = truth[truth["x0"].isna()].drop_duplicates("source").set_index("source")["label"]
-    labels = queue["source"].map(whole).fillna("").astype("str")
+    labels = queue["source"].map(whole.to_dict().get).astype("str").fillna("")
     boxed = truth[truth["x0"].notna()].assign(frame=truth["frame"].fillna(-1))
     by_place = dict(list(boxed.groupby(["source", "frame"])))
     for key, faces in queue.assign(frame=queue["frame"].fillna(-1)).groupby(["source", "frame"]):
