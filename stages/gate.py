@@ -6,6 +6,7 @@ from stages.core.verdict import Evidence, judge
 from stages.files.console import run_stage
 from stages.files.heads import MODELS_DIR
 from stages.files.params import read_params
+from stages.files.pool import pool_batch
 from stages.files.tables import (
     LABELLED_DIR,
     METRICS_DIR,
@@ -27,15 +28,14 @@ def main() -> None:
     labels = read_json(LABELLED_DIR / f"{candidate}.json")
     labelled = read_csv(LABELLED_DIR / f"{candidate}.csv", LABELLED)
     this_round = labels["by_round"].get(candidate, {"queued": 0, "answered": 0})
-    pool_left = 0
-    if settings.pool is not None:
-        pool_left = int(open_pool(read_batch(settings.pool), labelled).open.sum())
+    pool = open_pool(read_batch(pool_batch(settings)), labelled)
     evidence = Evidence(
         overfit=read_json(METRICS_DIR / "overfit.json"),
         iteration=read_json(METRICS_DIR / "iteration.json"),
         queued=this_round["queued"],
         answered=this_round["answered"],
-        pool_left=pool_left,
+        pool_left=int(pool.open.sum()),
+        unseen_left=int(pool.unseen.sum()),
     )
     verdict = judge(evidence, settings.gate)
     figures = {
@@ -47,7 +47,8 @@ def main() -> None:
         "labels": labels["votes"],
         "queued": evidence.queued,
         "answered": evidence.answered,
-        "pool_left": pool_left,
+        "pool_left": evidence.pool_left,
+        "unseen_left": evidence.unseen_left,
     }
     write_json(figures, METRICS_DIR / "gate.json")
     write_json(labels, METRICS_DIR / "labels.json")

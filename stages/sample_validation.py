@@ -1,5 +1,7 @@
 """Draw the next round's validation set: random, and representative of what no model has seen."""
 
+import math
+
 import numpy as np
 
 from stages.core.diversity import cluster, reduce_dimensions
@@ -21,9 +23,9 @@ def main() -> None:
     frame = np.flatnonzero(open_pool(faces, labelled).unseen)
     rng = generator(settings.seed, "sample_validation", settings.rounds.candidate)
     seed = int(rng.integers(2**31))
-    size = min(wanted.size, int(wanted.max_share * len(frame)))
+    size = min(wanted.size, math.ceil(wanted.max_share * len(frame)))
     strata = np.zeros(len(frame), dtype=int)
-    if size > 0:
+    if size:
         points = reduce_dimensions(embeddings[frame], wanted.pca_components, seed)
         strata, _ = cluster(points, wanted.strata, seed)
     drawn = stratified_sample(strata, size, rng)

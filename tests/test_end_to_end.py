@@ -87,7 +87,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     project, batch, truth = home / "project", home / "march", home / "march.csv"
     project.mkdir()
     copy_project(project)
-    draw_batch(batch, truth, photos=56, video_seconds=3, seed=3)
+    draw_batch(batch, truth, photos=48, video_seconds=3, seed=3)
     for command in readme_commands():
         if command.startswith((". .venv", "git clone", "cd ", "make ")):
             continue
@@ -156,7 +156,7 @@ def test_rolling_back_forward_restores_the_first_round(project: Path) -> None:
     back = project.parent / "back"
     shutil.copytree(project, back, symlinks=True)
     sh("git restore --source o00-i00 --staged --worktree labels params.yaml dvc.lock metrics", back)
-    sh("dvc checkout", back)
+    sh("dvc pull", back)
     assert json.loads(sh("dvc status --json", back)) == {}
     assert json.loads((back / "metrics/gate.json").read_text())["round"] == "o00-i00"
     sh("git commit -qm 'Back to o00-i00'", back)

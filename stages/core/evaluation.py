@@ -172,24 +172,16 @@ def interval(value: np.ndarray, draws: np.ndarray, confidence: float) -> dict[st
 
 
 def plot_points(judged: Judged, classes: Sequence[str], bins: int) -> dict[str, pd.DataFrame]:
-    """Return the points of the three plots: confusion, reliability and per_class."""
-    models = {"accepted": judged.accepted, "candidate": judged.candidate}
-    names = np.array(classes)
-    confusion = pd.DataFrame(
-        {"actual": names[judged.truth], "predicted": names[judged.candidate.argmax(axis=1)]}
-    ).sort_values(["actual", "predicted"])
-    curves, bars = [], []
-    for model, p in models.items():
-        counts = confusion_by_group(judged.truth, p.argmax(axis=1), judged.truth * 0, len(classes))
-        if len(judged.truth):
-            curves.append(reliability(judged.truth, p, bins).assign(model=model))
-            found = per_class(counts[0], classes)
-            bars += [{"class": name, "model": model, **found[name]} for name in classes]
-    columns = ["confidence", "accuracy", "faces", "model"]
+    """Return the points of the candidate's plots: confusion, reliability and per_class.
+
+    `dvc plots diff` lays those of an earlier commit beside them.
+    """
+    names, predicted = np.array(classes), judged.candidate.argmax(axis=1)
+    pairs = pd.DataFrame({"actual": names[judged.truth], "predicted": names[predicted]})
+    counts = confusion_by_group(judged.truth, predicted, np.zeros(len(predicted)), len(classes))
+    found = per_class(counts.sum(axis=0), classes)
     return {
-        "confusion": confusion,
-        "reliability": pd.concat(curves) if curves else pd.DataFrame(columns=columns),
-        "per_class": pd.DataFrame(
-            bars, columns=["class", "model", "precision", "recall", "f1", "n"]
-        ),
+        "confusion": pairs.sort_values(["actual", "predicted"]),
+        "reliability": reliability(judged.truth, judged.candidate, bins),
+        "per_class": pd.DataFrame([{"class": name, **found[name]} for name in classes]),
     }

@@ -18,9 +18,9 @@ from stages.core.settings import Train
 class Fit(NamedTuple):
     """A trained head and how it came about.
 
-    `scores` has a row an L2 strength: l2, and class-balanced log_loss and accuracy over the
-    held-out folds (empty where there was too little to hold out); `curve` has the loss after each
-    evaluation.
+    `scores` has a row an L2 strength: l2, class-balanced log_loss and accuracy over the held-out
+    folds, and their temperature (empty where there was too little to hold out); `curve` has the
+    loss after each evaluation.
     """
 
     head: Head
@@ -103,11 +103,19 @@ def _cross_validate(
     n_classes: int,
     settings: Train,
 ) -> tuple[pd.DataFrame, float, float]:
-    """Return scores a strength, the best strength and the temperature from its held-out logits."""
+    """Return scores a strength, the best strength and the temperature from its held-out logits.
+
+    Strengths are compared at their own temperatures: a strong penalty only shrinks the logits, and
+    that is put right afterwards.
+    """
     strengths = sorted(settings.l2, reverse=True)
     if len(fold_of) == 0:
-        return pd.DataFrame(columns=["l2", "log_loss", "accuracy"]), strengths[0], 1.0
-    rows, held_out_logits = [], []
+        return (
+            pd.DataFrame(columns=["l2", "log_loss", "accuracy", "temperature"]),
+            strengths[0],
+            1.0,
+        )
+    rows = []
     inside = torch.from_numpy(fold_of[:, None] != np.arange(fold_of.max() + 1))
     fold_weights = weights[:, None] * inside
     start = None
@@ -115,18 +123,19 @@ def _cross_validate(
         # From strong to weak, each fit starts where the last one ended.
         start, _ = _minimise(x, y, fold_weights, n_classes, l2, settings, start)
         logits = _logits(x, start)[np.arange(len(y)), fold_of]
-        losses = cross_entropy(logits, y, reduction="none")
+        temperature = _temperature(logits.numpy(), y.numpy())
+        losses = cross_entropy(logits / temperature, y, reduction="none")
         rows.append(
             {
                 "l2": l2,
                 "log_loss": float((weights * losses).mean()),
                 "accuracy": float((weights * (logits.argmax(1) == y)).mean()),
+                "temperature": temperature,
             }
         )
-        held_out_logits.append(logits.numpy())
     scores = pd.DataFrame(rows)
     best = int(scores["log_loss"].argmin())
-    return scores, strengths[best], _temperature(held_out_logits[best], y.numpy())
+    return scores, strengths[best], float(scores["temperature"][best])
 
 
 def _temperature(logits: np.ndarray, labels: np.ndarray) -> float:

@@ -10,7 +10,8 @@ class Evidence(NamedTuple):
     """What the gate looks at.
 
     `overfit` and `iteration` are what `evaluation.compare` returned; `queued` and `answered` count
-    the candidate round's faces; `pool_left` the faces that may still be asked about.
+    the candidate round's faces, `pool_left` those that may still be asked about, and `unseen_left`
+    those of them that could validate a model.
     """
 
     overfit: dict[str, Any]
@@ -18,6 +19,7 @@ class Evidence(NamedTuple):
     queued: int
     answered: int
     pool_left: int
+    unseen_left: int
 
 
 class Test(NamedTuple):
@@ -46,15 +48,16 @@ def judge(evidence: Evidence, gate: Gate) -> dict[str, Any]:
     if kept.answer == "no":
         return _verdict("stop", [*reasons, "the round over-fits and is rejected"], rejected=True)
     if gains.answer == "none":
-        return _verdict("start", [gains.reason])
+        return _verdict("undecided", reasons)
     target = target_reached(evidence.iteration, gate)
     if target.answer == "yes":
         return _verdict("target_met", [target.reason, *reasons])
     reasons.append(target.reason)
     if gains.answer == "no":
         return _verdict("stop", reasons)
-    if evidence.pool_left == 0:
-        return _verdict("stop", [*reasons, "the pool is exhausted"])
+    if evidence.unseen_left == 0:
+        left = f"the pool is exhausted: {evidence.pool_left} faces are left, none of them from a"
+        return _verdict("stop", [*reasons, f"{left} photo or track that no model has seen"])
     if "unknown" in (kept.answer, gains.answer):
         more = max(kept.more_labels, gains.more_labels)
         return _verdict("undecided", reasons, more_labels=more)

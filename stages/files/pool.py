@@ -19,18 +19,28 @@ class PoolTables(NamedTuple):
     labelled: pd.DataFrame
 
 
+def pool_batch(settings: Settings) -> str:
+    """Return the batch that faces are picked from.
+
+    Raises:
+        FaceloopError: there is no batch yet.
+    """
+    if settings.pool is None:
+        raise FaceloopError("params.yaml: batches is empty: run 'faceloop next --batch NAME'")
+    return settings.pool
+
+
 def read_pool(settings: Settings) -> PoolTables:
     """Return the tables that the sampling stages pick from.
 
     Raises:
-        FaceloopError: there is no batch, or its embeddings are not of these faces.
+        FaceloopError: there is no batch yet, or its embeddings are not of these faces.
     """
-    if settings.pool is None:
-        raise FaceloopError("params.yaml: batches is empty: run 'faceloop next --batch NAME'")
-    faces, embeddings = read_batch(settings.pool), read_embeddings(settings.pool)
+    batch = pool_batch(settings)
+    faces, embeddings = read_batch(batch), read_embeddings(batch)
     if len(faces) != len(embeddings):
         raise FaceloopError(
-            f"batch {settings.pool} has {len(faces)} faces and {len(embeddings)} embeddings: "
+            f"batch {batch} has {len(faces)} faces and {len(embeddings)} embeddings: "
             "run 'dvc repro'"
         )
     labelled = read_csv(LABELLED_DIR / f"{settings.rounds.candidate}.csv", LABELLED)
