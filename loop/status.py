@@ -35,8 +35,6 @@ def describe(state: State) -> list[tuple[str, str]]:
         lines[1] = ("pool", f"batch {state.settings.pool}, {gate['pool_left']} faces left to ask")
         lines.append(("verdict", gate["verdict"]))
         lines += [("", f"- {reason}") for reason in gate["reasons"]]
-        if gate["more_labels"]:
-            lines.append(("", f"- about {gate['more_labels']} more such labels would settle it"))
         if state.drawn is not None and not state.unanswered:
             lines.append(("waiting", f"{len(state.drawn)} faces picked for the next queue"))
     return [*lines, ("next", next_step(state))]

@@ -77,7 +77,10 @@ def knowledge_kept(overfit: dict[str, Any], gate: Gate) -> Test:
     if delta["high"] < 0:
         return Test("no", f"{shown}: old knowledge is lost")
     gap = max(abs(delta["value"]), abs(delta["value"] + margin))
-    return Test("unknown", f"{shown}: kept or lost is open", _more(overfit["n"], delta, gap))
+    more = _more(overfit["n"], delta, gap)
+    return Test(
+        "unknown", f"{shown}: kept or lost is open; {more} more such faces would tell", more
+    )
 
 
 def data_helps(iteration: dict[str, Any], gate: Gate) -> Test:
@@ -91,7 +94,10 @@ def data_helps(iteration: dict[str, Any], gate: Gate) -> Test:
     if delta["high"] < gate.min_gain:
         return Test("no", f"{shown}: the new labels gain less than {gate.min_gain:g}")
     gap = max(abs(delta["value"]), abs(gate.min_gain - delta["value"]))
-    return Test("unknown", f"{shown}: gain or none is open", _more(iteration["n"], delta, gap))
+    more = _more(iteration["n"], delta, gap)
+    return Test(
+        "unknown", f"{shown}: gain or none is open; {more} more such faces would tell", more
+    )
 
 
 def target_reached(iteration: dict[str, Any], gate: Gate) -> Test:
