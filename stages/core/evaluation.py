@@ -5,6 +5,7 @@ is one matrix product. A replicate draws whole groups (photos, tracks) with repl
 Tibshirani, An Introduction to the Bootstrap, 1993); intervals are percentiles.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -141,10 +142,11 @@ def compare(
         confusion_by_group(judged.truth, p.argmax(axis=1), judged.groups, len(classes))
         for p in models.values()
     ]
+    n_groups = len(confusions[0])
     drawn = bootstrap_figures(confusions, settings.bootstrap, rng)
     result: dict[str, Any] = {
         "n": n,
-        "groups": len(confusions[0]),
+        "groups": n_groups,
         "confidence": settings.confidence,
     }
     points = [figures(one.sum(axis=0)) for one in confusions]
@@ -152,22 +154,37 @@ def compare(
         models, models.values(), confusions, points, drawn, strict=True
     ):
         result[name] = {
-            **{m: interval(point[m], draws[m], settings.confidence) for m in METRICS},
+            **{m: interval(point[m], draws[m], settings.confidence, n_groups, 0) for m in METRICS},
             "log_loss": log_loss(judged.truth, p),
             "ece": expected_calibration_error(judged.truth, p, settings.bins),
             "per_class": per_class(one.sum(axis=0), classes),
         }
     result["delta"] = {
-        m: interval(points[1][m] - points[0][m], drawn[1][m] - drawn[0][m], settings.confidence)
+        m: interval(
+            points[1][m] - points[0][m],
+            drawn[1][m] - drawn[0][m],
+            settings.confidence,
+            n_groups,
+            -1,
+        )
         for m in METRICS
     }
     return result
 
 
-def interval(value: np.ndarray, draws: np.ndarray, confidence: float) -> dict[str, float]:
-    """Return a figure with its percentile interval."""
+def interval(
+    value: np.ndarray, draws: np.ndarray, confidence: float, n_groups: int, least: float
+) -> dict[str, float]:
+    """Return a figure with its percentile interval, within [least, 1].
+
+    The interval reaches at least -ln(1 - confidence) / n_groups to each side: where no error, or no
+    difference, was seen in n groups, every draw is alike, yet a rate of 3 / n is not ruled out
+    (the rule of three: Hanley and Lippman-Hand 1983).
+    """
     tail = (1 - confidence) / 2
     low, high = np.quantile(draws, [tail, 1 - tail])
+    floor = -math.log(1 - confidence) / n_groups
+    low, high = max(min(low, value - floor), least), min(max(high, value + floor), 1.0)
     return {"value": float(value), "low": float(low), "high": float(high)}
 
 
