@@ -1,0 +1,162 @@
+"""The diverse sample: quotas, hearts, edges and chance, each against its plain definition."""
+
+import numpy as np
+import pytest
+
+from stages.core.diversity import (
+    cluster,
+    even_quotas,
+    pick_diverse,
+    reduce_dimensions,
+    split_quotas,
+)
+from stages.core.settings import SampleDiverse
+
+SHARES = (0.4, 0.4, 0.2)
+
+
+def settings(size: int, clusters: int = 4, shares: tuple[float, ...] = SHARES) -> SampleDiverse:
+    centroid, outlier, random = shares
+    return SampleDiverse(
+        size=size,
+        pca_components=5,
+        clusters=clusters,
+        centroid=centroid,
+        outlier=outlier,
+        random=random,
+    )
+
+
+def blobs(n: int, d: int = 8, k: int = 4, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    features = rng.normal(scale=0.2, size=(n, d)) + 5 * np.eye(k, d)[np.arange(n) % k]
+    return features.astype(np.float32), np.array([f"{at:04d}" for at in rng.permutation(n)])
+
+
+def fair_shares(sizes: list[int], total: int) -> list[int]:
+    """Deal one by one to whoever has least and has room: the slow, obvious way."""
+    quotas = [0] * len(sizes)
+    for _ in range(min(total, sum(sizes))):
+        open_ones = [at for at in range(len(sizes)) if quotas[at] < sizes[at]]
+        quotas[min(open_ones, key=lambda at: (quotas[at], -sizes[at], at))] += 1
+    return quotas
+
+
+@pytest.mark.parametrize(
+    ("sizes", "total"),
+    [
+        ([10, 10, 10], 9),
+        ([10, 10, 10], 10),
+        ([1, 50, 3], 12),
+        ([1, 2, 3], 6),
+        ([1, 2, 3], 60),
+        ([5], 3),
+        ([0, 4, 0, 9], 7),
+        ([3, 3], 0),
+        ([], 5),
+        ([100, 1, 1, 1, 1, 7], 60),
+    ],
+)
+def test_even_quotas_equal_dealing_one_by_one(sizes: list[int], total: int) -> None:
+    assert even_quotas(np.array(sizes, dtype=int), total).tolist() == fair_shares(sizes, total)
+
+
+def test_even_quotas_equal_dealing_one_by_one_on_random_sizes() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(60):
+        sizes = rng.integers(0, 12, size=rng.integers(1, 9))
+        total = int(rng.integers(0, 70))
+        assert even_quotas(sizes, total).tolist() == fair_shares(sizes.tolist(), total)
+
+
+@pytest.mark.parametrize("shares", [SHARES, (1.0, 0.0, 0.0), (0.5, 0.5, 0.0), (0.2, 0.3, 0.5)])
+def test_split_quotas_add_up_both_ways(shares: tuple[float, ...]) -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(30):
+        quotas = rng.integers(0, 9, size=rng.integers(1, 14))
+        counts = split_quotas(quotas, shares)
+        np.testing.assert_array_equal(counts.sum(axis=1), quotas)
+        assert np.abs(counts.sum(axis=0) - np.array(shares) * quotas.sum()).max() <= 1
+        assert (counts >= 0).all() and not counts[:, np.array(shares) == 0].any()
+
+
+def test_five_faces_a_cluster_split_two_two_one() -> None:
+    assert split_quotas(np.array([5, 5]), SHARES).tolist() == [[2, 2, 1], [2, 2, 1]]
+
+
+def test_hearts_are_nearest_edges_furthest_and_chance_between() -> None:
+    features, ids = blobs(80)
+    picks = pick_diverse(features, ids, settings(40), np.random.default_rng(5))
+    assert picks["reason"].value_counts().to_dict() == {"centroid": 16, "outlier": 16, "random": 8}
+    assert picks["cluster"].value_counts().tolist() == [10] * 4
+    for _, rows in picks.groupby("cluster"):
+        assert set(rows["position"] % 4) == {rows["position"].iloc[0] % 4}
+        by_reason = {reason: part["distance"] for reason, part in rows.groupby("reason")}
+        assert by_reason["centroid"].max() < by_reason["random"].min()
+        assert by_reason["random"].max() < by_reason["outlier"].min()
+
+
+def test_distances_are_to_the_mean_of_the_cluster() -> None:
+    points, _ = blobs(60, d=3, k=3)
+    labels, distances = cluster(points, 3, seed=0)
+    for name in range(3):
+        inside = points[labels == name]
+        expected = np.linalg.norm(inside - inside.mean(axis=0), axis=1)
+        np.testing.assert_allclose(distances[labels == name], expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 7, 19, 20, 21, 200])
+def test_the_size_is_exact_or_all_there_is(n: int) -> None:
+    features, ids = blobs(n)
+    picks = pick_diverse(features, ids, settings(20), np.random.default_rng(0))
+    assert len(picks) == min(n, 20) and picks["position"].is_unique
+    assert list(picks.columns) == ["position", "reason", "cluster", "distance"]
+    assert picks["position"].is_monotonic_increasing
+
+
+def test_clusters_of_very_different_size_still_give_the_size_asked_for() -> None:
+    features, ids = blobs(101, k=1)
+    features[:2] += 100
+    picks = pick_diverse(features, ids, settings(50, clusters=5), np.random.default_rng(0))
+    assert len(picks) == 50 and {0, 1} <= set(picks["position"])
+
+
+def test_equal_faces_leave_clusters_empty_and_the_size_exact() -> None:
+    features, ids = np.ones((30, 4), np.float32), np.array([f"{at:02d}" for at in range(30)])
+    picks = pick_diverse(features, ids, settings(12, clusters=6), np.random.default_rng(0))
+    assert len(picks) == 12 and picks["position"].is_unique
+
+
+def test_the_pick_does_not_depend_on_the_order_of_the_faces() -> None:
+    features, ids = blobs(70)
+    order = np.random.default_rng(9).permutation(70)
+    first = pick_diverse(features, ids, settings(25), np.random.default_rng(2))
+    other = pick_diverse(features[order], ids[order], settings(25), np.random.default_rng(2))
+    reasons = dict(zip(ids[first["position"]], first["reason"], strict=True))
+    assert reasons == dict(zip(ids[order][other["position"]], other["reason"], strict=True))
+
+
+def test_the_same_generator_picks_the_same_and_another_picks_others() -> None:
+    features, ids = blobs(70)
+    picks = [
+        pick_diverse(features, ids, settings(25), np.random.default_rng(seed))["position"].tolist()
+        for seed in (1, 1, 2)
+    ]
+    assert picks[0] == picks[1] != picks[2]
+
+
+def test_pca_keeps_what_varies_most() -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(40, 6)) * [9, 5, 0.01, 0.01, 0.01, 0.01]
+    points = reduce_dimensions(features, 2, seed=0)
+    assert points.shape == (40, 2)
+    centred = features - features.mean(axis=0)
+    assert points.var(axis=0).sum() == pytest.approx(centred.var(axis=0)[:2].sum(), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("n", "components", "width"), [(1, 5, 6), (2, 5, 1), (4, 5, 3), (40, 9, 6)]
+)
+def test_pca_takes_no_more_components_than_there_are(n: int, components: int, width: int) -> None:
+    features = np.random.default_rng(0).normal(size=(n, 6))
+    assert reduce_dimensions(features, components, seed=0).shape == (n, width)

@@ -1,0 +1,205 @@
+"""Figures against scikit-learn's, intervals against a bootstrap in a plain loop."""
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    confusion_matrix,
+    f1_score,
+    precision_recall_fscore_support,
+)
+from sklearn.metrics import log_loss as sklearn_log_loss
+
+from stages.core.evaluation import (
+    Judged,
+    bootstrap_figures,
+    compare,
+    confusion_by_group,
+    expected_calibration_error,
+    figures,
+    log_loss,
+    per_class,
+    plot_points,
+    reliability,
+)
+from stages.core.settings import Evaluation
+
+CLASSES = ["none", "glasses", "sunglasses"]
+SETTINGS = Evaluation(bootstrap=200, confidence=0.9, bins=5)
+
+
+def naive_figures(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return {
+            "accuracy": accuracy_score(truth, predicted),
+            "macro_f1": f1_score(truth, predicted, average="macro", zero_division=0),
+            "balanced_accuracy": balanced_accuracy_score(truth, predicted),
+        }
+
+
+def judged(n: int = 60, seed: int = 0) -> Judged:
+    rng = np.random.default_rng(seed)
+    truth = rng.choice(3, size=n, p=[0.6, 0.3, 0.1])
+    groups = np.array([f"g{one}" for one in rng.integers(0, n // 3 + 1, n)])
+    accepted, candidate = (
+        rng.dirichlet([0.5] * 3, size=n) * 0.6 + share * np.eye(3)[truth] for share in (0.2, 0.4)
+    )
+    p = [one / one.sum(axis=1, keepdims=True) for one in (accepted, candidate)]
+    return Judged(truth, groups, *p)
+
+
+@pytest.mark.parametrize("present", [[0, 1, 2], [0, 1], [2]])
+@pytest.mark.parametrize("guessed", [[0, 1, 2], [0, 2], [1]])
+def test_figures_equal_scikit_learns(present: list[int], guessed: list[int]) -> None:
+    rng = np.random.default_rng(1)
+    truth, predicted = rng.choice(present, 40), rng.choice(guessed, 40)
+    confusion = confusion_by_group(truth, predicted, truth * 0, 3).sum(axis=0)
+    np.testing.assert_array_equal(confusion, confusion_matrix(truth, predicted, labels=range(3)))
+    found = {name: float(value) for name, value in figures(confusion).items()}
+    assert found == pytest.approx(naive_figures(truth, predicted))
+
+
+def test_counts_by_group_add_up_to_the_whole() -> None:
+    some = judged()
+    predicted = some.candidate.argmax(axis=1)
+    counts = confusion_by_group(some.truth, predicted, some.groups, 3)
+    assert len(counts) == len(set(some.groups))
+    for place, name in enumerate(sorted(set(some.groups))):
+        mine = some.groups == name
+        expected = confusion_matrix(some.truth[mine], predicted[mine], labels=range(3))
+        np.testing.assert_array_equal(counts[place], expected)
+
+
+def test_the_bootstrap_equals_resampling_groups_in_a_loop() -> None:
+    some = judged()
+    guesses = [p.argmax(axis=1) for p in (some.accepted, some.candidate)]
+    confusions = [confusion_by_group(some.truth, one, some.groups, 3) for one in guesses]
+    names = sorted(set(some.groups))
+    found = bootstrap_figures(confusions, 50, np.random.default_rng(4))
+    drawn = np.random.default_rng(4).multinomial(len(names), [1 / len(names)] * len(names), size=50)
+    for replicate, times in enumerate(drawn):
+        faces = np.concatenate(
+            [
+                np.flatnonzero(some.groups == name)
+                for name, n in zip(names, times, strict=True)
+                for _ in range(n)
+            ]
+        )
+        for model, guess in zip(found, guesses, strict=True):
+            expected = naive_figures(some.truth[faces], guess[faces])
+            assert {k: v[replicate] for k, v in model.items()} == pytest.approx(expected)
+
+
+def test_compare_gives_points_and_percentile_intervals() -> None:
+    some = judged()
+    result = compare(some, CLASSES, SETTINGS, np.random.default_rng(4))
+    guesses = {m: getattr(some, m).argmax(axis=1) for m in ("accepted", "candidate")}
+    points = {m: naive_figures(some.truth, guess) for m, guess in guesses.items()}
+    confusions = [confusion_by_group(some.truth, g, some.groups, 3) for g in guesses.values()]
+    before, after = bootstrap_figures(confusions, 200, np.random.default_rng(4))
+    for metric in ("accuracy", "macro_f1", "balanced_accuracy"):
+        delta = result["delta"][metric]
+        assert delta["value"] == pytest.approx(
+            points["candidate"][metric] - points["accepted"][metric]
+        )
+        paired = after[metric] - before[metric]
+        assert [delta["low"], delta["high"]] == pytest.approx(np.quantile(paired, [0.05, 0.95]))
+        for model, draws in (("accepted", before), ("candidate", after)):
+            one = result[model][metric]
+            assert one["value"] == pytest.approx(points[model][metric])
+            ends = np.quantile(draws[metric], [0.05, 0.95])
+            assert [one["low"], one["high"]] == pytest.approx(ends)
+    assert (result["n"], result["groups"]) == (60, len(set(some.groups)))
+    assert result["confidence"] == 0.9
+
+
+def test_equal_models_differ_by_nothing() -> None:
+    some = judged()
+    same = some._replace(accepted=some.candidate)
+    result = compare(same, CLASSES, SETTINGS, np.random.default_rng(0))
+    assert result["delta"]["macro_f1"] == {"value": 0, "low": 0, "high": 0}
+
+
+def test_the_interval_is_wider_where_faces_come_in_few_groups() -> None:
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(12), 10)
+    right = np.repeat(rng.random(12) < 0.5, 10)
+    p = np.where(right[:, None], [1.0, 0.0], [0.0, 1.0])
+    widths = []
+    for grouping in (groups, np.arange(120)):
+        some = Judged(np.zeros(120, int), grouping, p, p)
+        one = compare(some, ["a", "b"], SETTINGS, np.random.default_rng(1))["candidate"]["accuracy"]
+        widths.append(one["high"] - one["low"])
+    assert widths[0] > 2 * widths[1]
+
+
+def test_no_face_gives_n_alone() -> None:
+    empty = Judged(np.zeros(0, int), np.zeros(0, str), np.zeros((0, 3)), np.zeros((0, 3)))
+    assert compare(empty, CLASSES, SETTINGS, np.random.default_rng(0)) == {"n": 0, "groups": 0}
+    points = plot_points(empty, CLASSES, 5)
+    assert {name: len(table) for name, table in points.items()} == {
+        "confusion": 0,
+        "reliability": 0,
+        "per_class": 3,
+    }
+    assert list(points["confusion"]) == ["actual", "predicted"]
+
+
+def test_log_loss_equals_scikit_learns() -> None:
+    some = judged()
+    expected = sklearn_log_loss(some.truth, some.candidate, labels=[0, 1, 2])
+    assert log_loss(some.truth, some.candidate) == pytest.approx(expected)
+
+
+def test_log_loss_of_a_certain_mistake_is_finite() -> None:
+    p = np.array([[1.0, 0.0], [0.0, 1.0]])
+    assert log_loss(np.array([0, 0]), p) == pytest.approx(-np.log(1e-12) / 2)
+
+
+@pytest.mark.parametrize("bins", [2, 5, 10])
+def test_calibration_error_equals_the_definition(bins: int) -> None:
+    some = judged(200)
+    confidence = some.candidate.max(axis=1)
+    correct = some.candidate.argmax(axis=1) == some.truth
+    expected = 0.0
+    for at in range(bins):
+        last = at == bins - 1
+        inside = (confidence >= at / bins) & ((confidence < (at + 1) / bins) | last)
+        if inside.any():
+            gap = abs(confidence[inside].mean() - correct[inside].mean())
+            expected += inside.mean() * gap
+    found = expected_calibration_error(some.truth, some.candidate, bins)
+    assert found == pytest.approx(expected)
+
+
+def test_certain_and_right_is_perfectly_calibrated() -> None:
+    assert expected_calibration_error(np.array([0, 1]), np.eye(2), 10) == 0
+    table = reliability(np.array([0, 1]), np.eye(2), 10)
+    assert table.to_dict("records") == [{"confidence": 1.0, "accuracy": 1.0, "faces": 2}]
+
+
+def test_per_class_equals_scikit_learns() -> None:
+    some = judged()
+    guess = some.candidate.argmax(axis=1)
+    found = per_class(confusion_matrix(some.truth, guess, labels=range(3)), CLASSES)
+    expected = precision_recall_fscore_support(some.truth, guess, labels=range(3), zero_division=0)
+    for at, name in enumerate(CLASSES):
+        assert list(found[name]) == ["precision", "recall", "f1", "n"]
+        assert list(found[name].values()) == pytest.approx([column[at] for column in expected])
+
+
+def test_plots_are_of_the_candidate() -> None:
+    some = judged()
+    points = plot_points(some, CLASSES, 5)
+    right = points["confusion"]["actual"] == points["confusion"]["predicted"]
+    assert len(right) == 60
+    assert right.mean() == pytest.approx((some.candidate.argmax(axis=1) == some.truth).mean())
+    expected = reliability(some.truth, some.candidate, 5)
+    assert points["reliability"].equals(expected) and expected["faces"].sum() == 60
+    assert points["per_class"]["class"].tolist() == CLASSES
+    f1 = f1_score(some.truth, some.candidate.argmax(axis=1), average=None, labels=range(3))
+    np.testing.assert_allclose(points["per_class"]["f1"], f1)

@@ -1,0 +1,243 @@
+"""Training the head, against scikit-learn and against formulas written out."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from stages.core.errors import FaceloopError
+from stages.core.fit_head import Fit, _folds, _temperature, fit_head
+from stages.core.head import predict, softmax
+from stages.core.records import Head
+from stages.core.settings import Train
+from stages.files.heads import read_head, write_head
+
+CLASSES = ["none", "glasses", "sunglasses"]
+
+
+def settings(l2: list[float], folds: int = 4, max_iterations: int = 500) -> Train:
+    return Train(l2=l2, folds=folds, max_iterations=max_iterations)
+
+
+def data(n: int = 90, d: int = 6, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Three overlapping classes of very different size, about three faces a group."""
+    rng = np.random.default_rng(seed)
+    labels = rng.choice(3, size=n, p=[0.7, 0.2, 0.1])
+    features = rng.normal(size=(n, d)) * 3 + 4 * np.eye(3, d)[labels] + 10
+    return features.astype(np.float32), labels, np.array([f"g{at // 3}" for at in range(n)])
+
+
+def fitted(l2: float = 0.1, n: int = 90) -> Fit:
+    return fit_head(*data(n), CLASSES, "mtcnn-onet", settings([l2]), seed=3)
+
+
+@pytest.mark.parametrize("l2", [1.0, 0.1, 0.01])
+def test_the_fit_equals_scikit_learns(l2: float) -> None:
+    features, labels, _ = data()
+    head = fitted(l2).head
+    x = (features - features.mean(axis=0)) / features.std(axis=0)
+    with_ones = np.hstack([x, np.ones((len(x), 1))])  # so that the bias is penalised too
+    counts = np.bincount(labels)
+    weights = len(labels) / (3 * counts[labels])
+    reference = LogisticRegression(
+        C=1 / (l2 * weights.sum()), fit_intercept=False, tol=1e-8, max_iter=5000
+    ).fit(with_ones, labels, sample_weight=weights)
+    np.testing.assert_allclose(head.weight.T, reference.coef_[:, :-1], atol=2e-3)
+    np.testing.assert_allclose(head.bias, reference.coef_[:, -1], atol=2e-3)
+    cold = softmax(np.log(predict(head, features)) * head.temperature)
+    np.testing.assert_allclose(cold, reference.predict_proba(with_ones), atol=2e-3)
+
+
+def test_predict_equals_standardising_and_multiplying() -> None:
+    features, _, _ = data()
+    head = fitted().head
+    logits = ((features - head.mean) / head.scale) @ head.weight + head.bias
+    e = np.exp(logits / head.temperature)
+    np.testing.assert_allclose(predict(head, features), e / e.sum(axis=1, keepdims=True), rtol=1e-4)
+
+
+def test_probabilities_add_up_to_1_even_for_far_off_features() -> None:
+    p = predict(fitted().head, np.full((2, 6), 1e4, np.float32))
+    assert np.isfinite(p).all()
+    np.testing.assert_allclose(p.sum(axis=1), 1)
+
+
+def test_float16_features_are_read_as_they_are() -> None:
+    features = data()[0].astype(np.float16)
+    head = fitted().head
+    np.testing.assert_array_equal(predict(head, features), predict(head, features.astype("f4")))
+
+
+def test_rows_are_predicted_alike_alone_and_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    features, head = data()[0], fitted().head
+    whole = predict(head, features)
+    monkeypatch.setattr("stages.core.head.BLOCK", 7)
+    np.testing.assert_allclose(predict(head, features), whole, rtol=1e-5)
+
+
+def test_no_label_gives_the_uniform_prior() -> None:
+    fit = fit_head(
+        np.zeros((0, 5), np.float32),
+        np.array([], int),
+        np.array([], str),
+        CLASSES,
+        "mtcnn-onet",
+        settings([1.0, 0.1]),
+        seed=3,
+    )
+    p = predict(fit.head, np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32))
+    np.testing.assert_allclose(p, 1 / 3)
+    assert len(fit.scores) == 0 and fit.head.temperature == 1 and len(fit.curve) >= 1
+
+
+def test_a_class_without_example_gets_the_least_probability() -> None:
+    features, labels, groups = data()
+    two = labels < 2
+    fit = fit_head(
+        features[two], labels[two], groups[two], CLASSES, "mtcnn-onet", settings([0.01]), seed=3
+    )
+    p = predict(fit.head, features[two])
+    assert np.isfinite(p).all() and p[:, 2].mean() < p[:, :2].mean(axis=0).min()
+
+
+def test_one_class_alone_is_learnt_without_folds() -> None:
+    features, _, groups = data(12)
+    labels = np.zeros(12, int)
+    fit = fit_head(features, labels, groups, CLASSES, "mtcnn-onet", settings([1.0, 0.1]), seed=3)
+    assert len(fit.scores) == 0 and fit.head.l2 == 1.0
+    assert (predict(fit.head, features).argmax(axis=1) == 0).all()
+
+
+def test_one_face_is_enough() -> None:
+    fit = fit_head(
+        np.ones((1, 4), np.float32),
+        np.array([1]),
+        np.array(["g"]),
+        CLASSES,
+        "mtcnn-onet",
+        settings([1.0]),
+        seed=3,
+    )
+    assert predict(fit.head, np.ones((1, 4), np.float32)).argmax() == 1
+
+
+def test_a_constant_feature_does_no_harm() -> None:
+    features, labels, groups = data()
+    features[:, 0] = 5
+    fit = fit_head(features, labels, groups, CLASSES, "mtcnn-onet", settings([0.1]), seed=3)
+    assert np.isfinite(fit.head.weight).all() and fit.head.scale[0] == 1
+
+
+def test_classes_weigh_the_same_whatever_their_size() -> None:
+    features, labels, groups = data(300)
+    fit = fit_head(features, labels, groups, CLASSES, "mtcnn-onet", settings([0.01]), seed=3)
+    guessed = predict(fit.head, features).argmax(axis=1)
+    recall = [float((guessed[labels == c] == c).mean()) for c in range(3)]
+    assert min(recall) > 0.6
+
+
+def test_the_strength_with_the_least_held_out_loss_is_chosen() -> None:
+    features, labels, groups = data()
+    strengths = [10.0, 1.0, 0.1, 0.001]
+    fit = fit_head(features, labels, groups, CLASSES, "mtcnn-onet", settings(strengths), seed=3)
+    best = fit.scores.sort_values("log_loss")["l2"].iloc[0]
+    assert fit.head.l2 == best and set(fit.scores["l2"]) == set(strengths)
+
+
+def test_held_out_losses_equal_fitting_fold_by_fold() -> None:
+    features, labels, groups = data()
+    l2, fold_of = 0.1, _folds(labels, groups, 4, seed=3)
+    fit = fit_head(features, labels, groups, CLASSES, "mtcnn-onet", settings([l2]), seed=3)
+    x = (features - features.mean(axis=0)) / features.std(axis=0)
+    x = np.hstack([x, np.ones((len(x), 1))])
+    weights = len(labels) / (3 * np.bincount(labels)[labels])
+    losses = np.zeros(len(labels))
+    for fold in np.unique(fold_of):
+        inside = fold_of != fold
+        model = LogisticRegression(
+            C=1 / (l2 * weights[inside].sum()), fit_intercept=False, tol=1e-8, max_iter=5000
+        ).fit(x[inside], labels[inside], sample_weight=weights[inside])
+        warmed = model.predict_proba(x[~inside]) ** (1 / fit.head.temperature)
+        p = warmed / warmed.sum(axis=1, keepdims=True)
+        losses[~inside] = -np.log(p[np.arange((~inside).sum()), labels[~inside]])
+    expected = (weights * losses).mean()
+    assert fit.scores["log_loss"].iloc[0] == pytest.approx(expected, abs=2e-3)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_folds_never_split_a_group(seed: int) -> None:
+    _, labels, groups = data(120, seed=seed)
+    fold_of = pd.DataFrame({"fold": _folds(labels, groups, 5, seed), "group": groups})
+    assert fold_of["fold"].nunique() == 5
+    assert (fold_of.groupby("group")["fold"].nunique() == 1).all()
+
+
+def test_too_few_groups_or_classes_make_no_folds() -> None:
+    assert len(_folds(np.array([0, 1, 0]), np.array(["g", "g", "g"]), 5, 0)) == 0
+    assert len(_folds(np.array([1, 1, 1]), np.array(["g", "h", "i"]), 5, 0)) == 0
+    assert len(_folds(np.array([], int), np.array([], str), 5, 0)) == 0
+
+
+def test_the_temperature_has_the_least_log_loss() -> None:
+    rng = np.random.default_rng(0)
+    true = rng.normal(size=(3000, 3))
+    e = np.exp(true)
+    labels = np.array([rng.choice(3, p=one / one.sum()) for one in e])
+
+    def loss(temperature: float) -> float:
+        z = np.exp(3 * true / temperature)
+        return float(-np.log(z[np.arange(3000), labels] / z.sum(axis=1)).mean())
+
+    found = _temperature(3 * true, labels)
+    assert found == pytest.approx(3, rel=0.1)
+    assert loss(found) <= min(loss(t) for t in np.geomspace(0.05, 20, 200)) + 1e-6
+
+
+def test_the_temperature_stays_within_its_limits() -> None:
+    assert 0.05 <= _temperature(np.eye(3), np.arange(3)) <= 20
+    assert 0.05 <= _temperature(np.eye(3) * 50, np.array([1, 2, 0])) <= 20.001
+
+
+def test_the_loss_curve_falls() -> None:
+    curve = fitted().curve
+    assert curve["evaluation"].tolist() == list(range(1, len(curve) + 1))
+    assert curve["loss"].iloc[-1] < curve["loss"].iloc[0] == pytest.approx(np.log(3), rel=1e-4)
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_head(fitted().head, tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_a_head_comes_back_as_it_was(tmp_path: Path) -> None:
+    head = fitted().head
+    write_head(head, tmp_path / "head.safetensors")
+    back = read_head(tmp_path / "head.safetensors")
+    for name in ("weight", "bias", "mean", "scale"):
+        np.testing.assert_array_equal(getattr(back, name), getattr(head, name))
+        assert getattr(back, name).dtype == np.float32
+    same = ("classes", "temperature", "l2", "embedder")
+    assert [getattr(back, name) for name in same] == [getattr(head, name) for name in same]
+
+
+def test_class_names_of_any_script_come_back(tmp_path: Path) -> None:
+    zeros = np.zeros((2, 2), np.float32)
+    head = Head(("Ñandú", "眼鏡"), zeros, zeros[0], zeros[0], zeros[0] + 1, 1.0, 1.0, "a.onnx")
+    write_head(head, tmp_path / "head.safetensors")
+    assert read_head(tmp_path / "head.safetensors").classes == ("Ñandú", "眼鏡")
+
+
+def test_a_missing_or_damaged_head_is_said_plainly(tmp_path: Path) -> None:
+    path = tmp_path / "head.safetensors"
+    with pytest.raises(FaceloopError, match="is not here: run 'dvc repro' or 'dvc pull'"):
+        read_head(path)
+    path.write_bytes(b"\x08\x00\x00\x00\x00\x00\x00\x00{}      ")
+    with pytest.raises(FaceloopError, match="no faceloop head"):
+        read_head(path)
+    write_head(fitted().head, path)
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(FaceloopError, match="no faceloop head"):
+        read_head(path)

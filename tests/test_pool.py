@@ -1,0 +1,70 @@
+"""The pool: what may still be asked about."""
+
+import pandas as pd
+
+from stages.core.pool import open_pool
+
+
+def faces() -> pd.DataFrame:
+    """Five photos: p has two faces; d is a copy of c; t1 and t2 are one track, t2 a duplicate."""
+    rows = [
+        ("a", "p", None),
+        ("b", "p", None),
+        ("c", "q", None),
+        ("d", "q", "c"),
+        ("e", "r", None),
+        ("t1", "v#0000", None),
+        ("t2", "v#0000", "t1"),
+        ("t3", "v#0000", None),
+    ]
+    return pd.DataFrame(rows, columns=["face_id", "group", "duplicate_of"])
+
+
+def labelled(*rows: tuple[str, str, str]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=["face_id", "group", "split"], dtype="str")
+
+
+def ids(mask) -> list[str]:  # type: ignore[no-untyped-def]
+    return faces()["face_id"][mask].tolist()
+
+
+def test_without_labels_all_but_copies_are_open_and_unseen() -> None:
+    pool = open_pool(faces(), labelled())
+    assert ids(pool.open) == ids(pool.unseen) == ["a", "b", "c", "e", "t1", "t3"]
+
+
+def test_a_labelled_face_is_closed_and_its_photo_seen() -> None:
+    pool = open_pool(faces(), labelled(("a", "p", "train")))
+    assert ids(pool.open) == ["b", "c", "e", "t1", "t3"]
+    assert ids(pool.unseen) == ["c", "e", "t1", "t3"]
+
+
+def test_a_labelled_original_settles_its_copy_and_the_reverse() -> None:
+    for one in ("c", "d"):
+        pool = open_pool(faces(), labelled((one, "q", "train")))
+        assert not {"c", "d"} & set(ids(pool.open))
+
+
+def test_another_face_of_a_labelled_track_is_open_but_seen() -> None:
+    pool = open_pool(faces(), labelled(("t1", "v#0000", "train")))
+    assert "t3" in ids(pool.open) and "t3" not in ids(pool.unseen)
+
+
+def test_faces_beside_the_over_fitting_set_are_closed() -> None:
+    pool = open_pool(faces(), labelled(("a", "p", "overfit")))
+    assert "b" not in ids(pool.open)
+
+
+def test_whatever_was_said_of_a_face_closes_it() -> None:
+    pool = open_pool(faces(), labelled(("e", "r", "unused")))
+    assert "e" not in ids(pool.open)
+
+
+def test_unseen_faces_are_open() -> None:
+    pool = open_pool(faces(), labelled(("a", "p", "train"), ("t1", "v#0000", "validation")))
+    assert not (pool.unseen & ~pool.open).any()
+
+
+def test_an_empty_batch_is_an_empty_pool() -> None:
+    pool = open_pool(faces().iloc[:0], labelled(("a", "p", "train")))
+    assert len(pool.open) == len(pool.unseen) == 0

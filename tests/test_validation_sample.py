@@ -1,0 +1,43 @@
+"""The validation sample: exact size, proportional strata, equal inclusion probability."""
+
+import numpy as np
+import pytest
+
+from stages.core.validation import stratified_sample
+
+
+@pytest.mark.parametrize(("n", "size"), [(0, 5), (1, 5), (5, 5), (7, 5), (100, 13), (100, 0)])
+def test_the_size_is_exact_and_no_position_comes_twice(n: int, size: int) -> None:
+    strata = np.random.default_rng(0).integers(0, 4, n)
+    drawn = stratified_sample(strata, size, np.random.default_rng(1))
+    assert len(drawn) == len(set(drawn.tolist())) == min(n, size)
+    assert drawn.tolist() == sorted(drawn.tolist())
+    assert all(0 <= at < n for at in drawn)
+
+
+def test_each_stratum_gets_its_share_within_one() -> None:
+    strata = np.repeat([0, 1, 2, 3], [50, 30, 15, 5])
+    for seed in range(50):
+        drawn = stratified_sample(strata, 20, np.random.default_rng(seed))
+        counts = np.bincount(strata[drawn], minlength=4)
+        assert (np.abs(counts - [10, 6, 3, 1]) <= 1).all()
+
+
+def test_every_position_is_as_likely_even_in_a_tiny_stratum() -> None:
+    strata = np.array([0] * 17 + [1] * 2 + [2])
+    n, size, draws = len(strata), 6, 6000
+    rng = np.random.default_rng(0)
+    hits = np.zeros(n)
+    for _ in range(draws):
+        hits[stratified_sample(strata, size, rng)] += 1
+    expected = size / n
+    five_sigma = 5 * np.sqrt(expected * (1 - expected) / draws)
+    assert np.abs(hits / draws - expected).max() < five_sigma
+
+
+def test_the_same_generator_draws_the_same() -> None:
+    strata = np.arange(40) % 3
+    first, again, other = (
+        stratified_sample(strata, 10, np.random.default_rng(seed)).tolist() for seed in (1, 1, 2)
+    )
+    assert first == again != other
