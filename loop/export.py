@@ -30,13 +30,14 @@ def run(arguments: argparse.Namespace) -> int:
     waiting = state.queue[state.queue["face_id"].isin(state.unanswered)]
     if waiting.empty:
         raise FaceloopError("no face waits for a label: 'faceloop status' tells what does")
-    for name in [*state.settings.classes, UNSURE, NOT_A_FACE]:
-        (folder / name).mkdir(parents=True)
+    crops: dict[str, bytes] = {}
     for batch, faces in waiting.groupby("batch", sort=True):
         ids = faces["face_id"].tolist()
-        crops = read_crops(str(batch), ids)
-        for face_id, jpeg in tqdm(zip(ids, crops, strict=True), "export", len(ids), disable=None):
-            (folder / f"{face_id}.jpg").write_bytes(jpeg)
+        crops |= zip(ids, read_crops(str(batch), ids), strict=True)
+    for name in [*state.settings.classes, UNSURE, NOT_A_FACE]:
+        (folder / name).mkdir(parents=True)
+    for face_id, jpeg in tqdm(crops.items(), "export", unit="crop", disable=None):
+        (folder / f"{face_id}.jpg").write_bytes(jpeg)
     print(f"export: {len(waiting)} crops in {folder}/")
     print(f"then: move each into its class's folder there; faceloop import {folder} --as YOUR-NAME")
     return 0

@@ -135,15 +135,22 @@ def read_labels(path: Path, faces: pd.DataFrame, allowed: list[str], state: Stat
             raise FaceloopError(
                 f"{path}:{row}: unknown class {one['label']!r}; allowed: {', '.join(allowed)}"
             )
-        if one["face_id"] not in known:
-            shown = one["face_id"] or one.get("source", "")
+        if one.get("face_id") not in known:
+            shown = one.get("face_id") or one.get("source", "")
             raise FaceloopError(f"{path}:{row}: unknown face {shown!r}: it is in no face table")
         said.append(Said(f"{path}:{row}", one["face_id"], one["label"]))
     return said
 
 
 def place_by_source(truth: pd.DataFrame, faces: pd.DataFrame, min_iou: float) -> list[str]:
-    """Return the id of the face that each row is about, "" where none: by box, or the only one."""
+    """Return the id of the face that each row is about, "" where none: by box, or the only one.
+
+    Raises:
+        FaceloopError: a source's name stands in several batches.
+    """
+    homes = faces.groupby("source")["batch"].nunique()
+    for source in truth["source"][truth["source"].isin(homes.index[homes > 1])]:
+        raise FaceloopError(f"{source} is in several batches: import its labels by face_id")
     everywhere = faces.assign(batch="")
     only = faces.drop_duplicates("source", keep=False).set_index("source")["face_id"]
     boxed = truth[truth["x0"].notna()].assign(batch="", face_id="")

@@ -1,6 +1,7 @@
 """`faceloop next`: open the next round, or the next outer iteration with a new batch."""
 
 import argparse
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from loop.state import GO_ON, State, next_step, read_state
 from stages.core.errors import FaceloopError
 from stages.core.randomness import generator
 from stages.core.rounds import next_round
+from stages.core.settings import NAME_PATTERN
 from stages.files.labels import annotator_files, queue_path, write_queue
 from stages.files.media import RAW_DIR, list_sources
 
@@ -77,10 +79,12 @@ def open_batch(state: State, batch: str) -> int:
     """Add a batch as the new pool, and open the next outer iteration where one has ended.
 
     Raises:
-        FaceloopError: the batch is known, missing or empty, or the pipeline is stale.
+        FaceloopError: the batch is known, missing, empty or badly named, or the pipeline is stale.
     """
     if batch in state.settings.batches:
         raise FaceloopError(f"batch {batch!r} is in params.yaml already; name a new one")
+    if not re.fullmatch(NAME_PATTERN, batch):
+        raise FaceloopError(f"batch {batch!r}: rename the folder; allowed: letters, digits, _ . -")
     list_sources(batch)
     if len(state.queue):
         require_fresh(state)
@@ -122,6 +126,6 @@ def require_fresh(state: State) -> None:
 
 def track_batch(folder: Path) -> None:
     """Give a batch's photos and videos to DVC, unless git holds them or DVC has them already."""
-    held = subprocess.run(["git", "ls-files", folder.as_posix()], capture_output=True, check=True)
+    held = subprocess.run(["git", "ls-files", folder.as_posix()], capture_output=True, check=False)
     if not held.stdout and not folder.with_name(f"{folder.name}.dvc").is_file():
         run_dvc("add", folder.as_posix())

@@ -23,7 +23,14 @@ from stages.core.settings import ExtractFaces
 from stages.core.tracks import Tracker, link_duplicate
 from stages.files.console import run_stage
 from stages.files.crops import crops_path, encode_crop, write_crops
-from stages.files.media import RAW_DIR, Unreadable, list_sources, read_pictures, sha256_of
+from stages.files.media import (
+    MEDIA_SUFFIXES,
+    RAW_DIR,
+    Unreadable,
+    list_sources,
+    read_pictures,
+    sha256_of,
+)
 from stages.files.params import read_params
 from stages.files.tables import FACES_DIR, write_csv, write_faces
 from stages.files.weights import MTCNN, load_mtcnn, pick_device
@@ -39,6 +46,8 @@ def main(batch: str) -> None:
     same_bytes: dict[str, list[Path]] = {}
     for path in list_sources(batch):
         same_bytes.setdefault(sha256_of(path), []).append(path)
+    for paths in same_bytes.values():  # of copies, one whose name says what it is comes first
+        paths.sort(key=lambda path: path.suffix.lower() not in MEDIA_SUFFIXES)
 
     faces: list[dict[str, Any]] = []
     crops: dict[str, bytes] = {}

@@ -1,5 +1,6 @@
 """Figures against scikit-learn's, intervals against a bootstrap in a plain loop."""
 
+import math
 import warnings
 
 import numpy as np
@@ -107,21 +108,36 @@ def test_compare_gives_points_and_percentile_intervals() -> None:
             points["candidate"][metric] - points["accepted"][metric]
         )
         paired = after[metric] - before[metric]
-        assert [delta["low"], delta["high"]] == pytest.approx(np.quantile(paired, [0.05, 0.95]))
+        ends = reaching(delta["value"], np.quantile(paired, [0.05, 0.95]), some, least=-1)
+        assert [delta["low"], delta["high"]] == pytest.approx(ends)
         for model, draws in (("accepted", before), ("candidate", after)):
             one = result[model][metric]
             assert one["value"] == pytest.approx(points[model][metric])
-            ends = np.quantile(draws[metric], [0.05, 0.95])
+            ends = reaching(one["value"], np.quantile(draws[metric], [0.05, 0.95]), some, least=0)
             assert [one["low"], one["high"]] == pytest.approx(ends)
     assert (result["n"], result["groups"]) == (60, len(set(some.groups)))
     assert result["confidence"] == 0.9
 
 
-def test_equal_models_differ_by_nothing() -> None:
+def reaching(value: float, ends: np.ndarray, some: Judged, least: float) -> list[float]:
+    """Return an interval's ends, moved out to what the rule of three does not rule out."""
+    reach = -math.log(0.1) / len(set(some.groups))
+    return [max(min(ends[0], value - reach), least), min(max(ends[1], value + reach), 1)]
+
+
+def test_equal_models_may_still_differ_by_what_so_few_groups_cannot_show() -> None:
     some = judged()
     same = some._replace(accepted=some.candidate)
     result = compare(same, CLASSES, SETTINGS, np.random.default_rng(0))
-    assert result["delta"]["macro_f1"] == {"value": 0, "low": 0, "high": 0}
+    reach = -math.log(0.1) / len(set(some.groups))
+    assert result["delta"]["macro_f1"] == pytest.approx({"value": 0, "low": -reach, "high": reach})
+
+
+def test_a_perfect_score_on_few_faces_is_not_certain() -> None:
+    sure = np.eye(3)[np.arange(20) % 3]
+    few = Judged(np.arange(20) % 3, np.arange(20), sure, sure)
+    found = compare(few, CLASSES, SETTINGS, np.random.default_rng(0))["candidate"]["accuracy"]
+    assert found == pytest.approx({"value": 1, "low": 1 + math.log(0.1) / 20, "high": 1})
 
 
 def test_the_interval_is_wider_where_faces_come_in_few_groups() -> None:

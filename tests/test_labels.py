@@ -139,7 +139,6 @@ def test_a_wrong_vote_stops_with_file_and_row(
         assert word in said
 
 
-@pytest.mark.xfail(strict=True, reason="the last of two equal columns wins in silence")
 def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     assert "label" in refused(tmp_path, "face_id,label,label\naa,none,glasses\n")
 

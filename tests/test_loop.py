@@ -286,7 +286,6 @@ def test_next_batch_refuses_a_known_a_missing_and_an_empty_one(voted: Any, capsy
     assert "data/raw/empty/ holds no file" in refused(voted, capsys, "next", "--batch", "empty")
 
 
-@pytest.mark.xfail(strict=True, reason="dvc add runs before the name is checked")
 def test_a_batch_with_a_bad_name_is_refused_before_dvc_is_asked(
     voted: Any, capsys: Any, no_dvc: list[tuple[str, ...]]
 ) -> None:
@@ -346,7 +345,6 @@ def test_export_gives_only_what_waits(seed: Any, capsys: Any, tmp_path: Path) ->
     assert "no face waits" in refused(seed, capsys, "export", str(tmp_path / "more"))
 
 
-@pytest.mark.xfail(strict=True, reason="the folders are made before the crops are looked for")
 def test_a_failed_export_leaves_no_folder(seed: Any, capsys: Any, tmp_path: Path) -> None:
     run(capsys, "next")
     (seed.root / "data/faces/pool.zip").unlink()
@@ -472,7 +470,6 @@ def test_a_name_that_is_none_is_refused(seed: Any, capsys: Any) -> None:
     assert "cannot be an annotator's name" in refused(seed, capsys, "import", path, "--as", "a b")
 
 
-@pytest.mark.xfail(strict=True, raises=FileNotFoundError, reason="ends in a traceback")
 @pytest.mark.parametrize(
     "words", [["import", "no.csv", "--as", "ana"], ["vote", "--truth", "no.csv"]]
 )
@@ -481,7 +478,6 @@ def test_a_file_that_is_not_there_is_named(seed: Any, capsys: Any, words: list[s
     assert "no.csv" in refused(seed, capsys, *words)
 
 
-@pytest.mark.xfail(strict=True, raises=KeyError, reason="ends in a traceback")
 def test_a_row_that_lacks_its_face_is_named(seed: Any, capsys: Any) -> None:
     path = csv_of(seed, f"label,face_id\nnone,{ids_of(seed)[0]}\nnone\n")
     assert "mine.csv:3" in refused(seed, capsys, "import", path, "--as", "ana")

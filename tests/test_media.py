@@ -318,7 +318,6 @@ def test_a_video_on_its_side_is_turned_upright(
     assert max(halves, key=lambda half: halves[half].mean()) == bright
 
 
-@pytest.mark.xfail(strict=True, raises=UnicodeDecodeError, reason="metadata is decoded strictly")
 def test_a_title_in_another_encoding_does_not_stop_a_batch(tmp_path: Path) -> None:
     path = tmp_path / "clip.avi"
     write_video(path, 6, title="cafX de la plage")

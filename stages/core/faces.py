@@ -9,6 +9,8 @@ from PIL import Image
 from stages.core.records import BOX, LANDMARKS
 from stages.core.settings import ExtractFaces
 
+ROUNDING = 1 / 12  # variance of rounding to whole grey levels
+
 
 class Detections(NamedTuple):
     """The n faces of one picture.
@@ -45,7 +47,9 @@ def describe_face(
     detected: Detections,
     at: int,
 ) -> dict[str, Any]:
-    """Return the face table's row of the detection `at`, as a photo's face: its group the photo."""
+    """Return the face table's row of the detection `at`, as a photo's face: its group the photo.
+
+    A group is named by the source's bytes: one photo in two batches is still one group."""
     return {
         "face_id": identity,
         "batch": batch,
@@ -54,7 +58,7 @@ def describe_face(
         **dict(zip(BOX, box, strict=True)),
         "probability": round(float(detected.probabilities[at]), 6),
         **dict(zip(LANDMARKS, detected.landmarks[at].round(1).ravel().tolist(), strict=True)),
-        "group": f"{batch}/{source}",
+        "group": digest[:16],
         "duplicate_of": None,
     }
 
@@ -79,7 +83,8 @@ def whole_box(box: np.ndarray, size: tuple[int, int]) -> tuple[int, int, int, in
     """Round a box to whole px and keep it inside a picture of (width, height)."""
     x0, y0, x1, y1 = np.rint(box).astype(int).tolist()
     width, height = size
-    return max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
+    across, down = np.clip([x0, x1], 0, width).tolist(), np.clip([y0, y1], 0, height).tolist()
+    return across[0], down[0], across[1], down[1]
 
 
 def crop_face(
@@ -100,13 +105,15 @@ def sharpness(crop: Image.Image) -> float:
     """Return the variance of the grey crop's Laplacian over the variance of the crop itself.
 
     The variance of the Laplacian (Pech-Pacheco et al. 2000) alone grows with contrast: it would
-    call dark faces blurred and throw them out. The ratio does not change with light or contrast.
+    call dark faces blurred and throw them out. The ratio does not change with light or contrast,
+    once what rounding to whole grey levels adds to both is taken off.
     """
     grey = np.asarray(crop.convert("L"), dtype=np.float32)
     laplacian = (
         grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * grey[1:-1, 1:-1]
     )
-    return float(laplacian.var() / max(float(grey.var()), 1e-6))
+    signal = max(float(laplacian.var()) - 20 * ROUNDING, 0.0)  # 20 = 4 * 1 + 4 ** 2, its weights
+    return signal / max(float(grey.var()) - ROUNDING, 1e-6)
 
 
 def thumbnail(crop: Image.Image) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Merging the rounds' votes into one table of labelled faces."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import pandas as pd
@@ -41,7 +42,9 @@ def merge_rounds(
         settings: classes, rounds, seed and merge_labels.
     """
     outer, rejected = outer_of(settings.rounds.candidate), settings.rounds.rejected
-    asked = queues.drop_duplicates(FACE).reset_index(drop=True)
+    # A face asked about in several rounds belongs to the first of them that is not rejected.
+    kept_first = queues.assign(out=queues["round"].isin(rejected)).sort_values("out", kind="stable")
+    asked = kept_first.drop(columns="out").drop_duplicates(FACE, ignore_index=True)
     asked = asked.assign(face_now=place_rows(asked, faces, settings.merge_labels.min_iou))
     placed = votes.merge(
         queues[["round", *FACE]].merge(asked[[*FACE, "face_now"]], on=FACE), on=["round", "face_id"]
@@ -53,7 +56,7 @@ def merge_rounds(
     about = asked.drop(columns="face_id").rename(columns={"face_now": "face_id"})
     groups = faces[[*FACE, "group"]]
     labelled = (
-        aggregate(latest_votes(standing))
+        aggregate(latest_votes(without_rejected(standing, rejected)))
         .merge(about[[*FACE, "round", "purpose"]], on=FACE)
         .merge(groups, on=FACE)
     )
@@ -67,3 +70,10 @@ def merge_rounds(
         labelled, round_name, outer, held_out, rejected, settings.classes
     )
     return Merged(as_table(labelled.sort_values(FACE[::-1]), LABELLED), placed)
+
+
+def without_rejected(votes: pd.DataFrame, rejected: Collection[str]) -> pd.DataFrame:
+    """Drop the votes of rejected rounds, save for faces that have no other."""
+    out = votes["round"].isin(list(rejected))
+    kept = pd.MultiIndex.from_frame(votes.loc[~out, FACE])
+    return votes[~out | ~pd.MultiIndex.from_frame(votes[FACE]).isin(kept)]

@@ -4,13 +4,15 @@ The numbers' reasons stand in params.yaml beside them; here stand only types and
 """
 
 import math
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from stages.core.rounds import PRIOR, is_round
+from stages.core.rounds import PRIOR, is_round, order_of
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 RoundName = Annotated[str, Field(pattern=r"^o\d{2,}-i\d{2,}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -18,6 +20,11 @@ Count = Annotated[int, Field(ge=1)]
 Device = Literal["auto", "cpu", "cuda"]
 
 RESERVED_LABELS = ("unsure", "not_a_face")
+
+
+EMBEDDERS = ("mtcnn-onet", "vggface2", "casia-webface")
+# An ONNX file must lie in the folder that the stage depends on, or a new one would go unnoticed.
+ONNX_PATTERN = r"models/embedders/[^/]+\.onnx"
 
 
 class Block(BaseModel):
@@ -37,7 +44,7 @@ class Rounds(Block):
     def _in_order(self) -> Self:
         if self.accepted != PRIOR and not is_round(self.accepted):
             raise ValueError(f"accepted: {self.accepted!r} is neither a round nor '{PRIOR}'")
-        if self.accepted != PRIOR and self.accepted >= self.candidate:
+        if order_of(self.accepted) >= order_of(self.candidate):
             raise ValueError(f"accepted: {self.accepted} must come before {self.candidate}")
         if {self.accepted, self.candidate} & set(self.rejected):
             raise ValueError("rejected: holds the accepted or the candidate round")
@@ -63,12 +70,19 @@ class OnnxInput(Block):
 
 
 class Embed(Block):
-    model: Annotated[str, Field(pattern=r"^(mtcnn-onet|vggface2|casia-webface|.+\.onnx)$")]
+    model: str
     batch_size: Count
     device: Device
     precision: Literal["float32", "bfloat16"]
     stored_as: Literal["float16", "float32"]
     onnx: OnnxInput
+
+    @field_validator("model")
+    @classmethod
+    def _known(cls, model: str) -> str:
+        if model not in EMBEDDERS and not re.fullmatch(ONNX_PATTERN, model):
+            raise ValueError(f"allowed: {', '.join(EMBEDDERS)}, models/embedders/NAME.onnx")
+        return model
 
 
 class MergeLabels(Block):
@@ -92,7 +106,7 @@ class Evaluation(Block):
 class Gate(Block):
     metric: Literal["accuracy", "macro_f1", "balanced_accuracy"]
     target: Share
-    overfit_margin: Share
+    overfit_margin: Annotated[float, Field(gt=0, le=1)]
     min_gain: Annotated[float, Field(gt=0, le=1)]
 
 
@@ -120,7 +134,9 @@ class SampleDiverse(Block):
     def _adds_up(self) -> Self:
         total = self.centroid + self.outlier + self.random
         if not math.isclose(total, 1, abs_tol=1e-9):
-            raise ValueError(f"centroid + outlier + random must add up to 1, not {total:g}")
+            raise ValueError(
+                f"centroid: centroid + outlier + random must add up to 1, not {total:g}"
+            )
         return self
 
 
@@ -153,7 +169,7 @@ class Settings(Block):
         if reserved:
             raise ValueError(f"classes: {reserved[0]!r} is always offered; leave it out")
         if self.sample_uncertain.size < self.sample_diverse.size:
-            raise ValueError("sample_uncertain.size must be at least sample_diverse.size")
+            raise ValueError("sample_uncertain.size: must be at least sample_diverse.size")
         return self
 
     @property

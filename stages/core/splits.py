@@ -20,13 +20,14 @@ def draw_overfit_groups(
 
     Args:
         old: faces labelled in earlier outer iterations; columns group, label.
-        share: part of each class to hold out, in [0, 0.5].
+        share: part of each class to hold out, in [0, 0.5], rounded down: a rare class keeps its
+            only examples.
         seed: the project's seed.
         outer: the outer iteration that the set is for; it stays the same throughout.
         classes: the project's classes; other labels (unsure, ...) do not count.
     """
     usable = old[old["label"].isin(list(classes))]
-    lacking = (usable["label"].value_counts() * share).apply(np.ceil).astype(int).to_dict()
+    lacking = (usable["label"].value_counts() * share).apply(np.floor).astype(int).to_dict()
     held_out: set[str] = set()
     by_group = {str(group): Counter(rows["label"]) for group, rows in usable.groupby("group")}
     name = f"overfit-o{outer:02d}"

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from stages.core.records import UNRESOLVED
+from stages.core.rounds import order_of
 
 
 def latest_votes(votes: pd.DataFrame) -> pd.DataFrame:
@@ -11,7 +12,7 @@ def latest_votes(votes: pd.DataFrame) -> pd.DataFrame:
     Args:
         votes: columns round, batch, face_id, annotator, label.
     """
-    ordered = votes.sort_values(["batch", "face_id", "annotator", "round"], kind="stable")
+    ordered = votes.sort_values("round", key=lambda names: names.map(order_of), kind="stable")
     return ordered.drop_duplicates(["batch", "face_id", "annotator"], keep="last")
 
 

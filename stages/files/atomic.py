@@ -10,12 +10,15 @@ from pathlib import Path
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` when the block ends well.
 
-    A crash leaves the old file as it was and, at most, a `.partial` that git and DVC ignore and
-    that the next run overwrites.
+    An error leaves the old file as it was; a crash also leaves, at most, a `.partial` that git and
+    DVC ignore and that the next run overwrites.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    yield partial
-    with partial.open("rb") as written:
-        os.fsync(written.fileno())
-    partial.replace(path)
+    try:
+        yield partial
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ from stages.core.records import (
     as_table,
     stacked,
 )
-from stages.core.rounds import PRIOR, is_round
+from stages.core.rounds import PRIOR, is_round, order_of
 from stages.core.settings import Rounds
 from stages.files.tables import read_csv, write_csv
 
@@ -44,7 +44,7 @@ def known_rounds(rounds: Rounds) -> list[str]:
                 f"params.yaml: rounds.{key}: unknown round {name!r}; "
                 f"allowed: {', '.join([PRIOR, *sorted(folders)])}"
             )
-    return sorted(folders)
+    return sorted(folders, key=order_of)
 
 
 def queue_path(round_name: str) -> Path:
@@ -180,11 +180,16 @@ def read_rows(path: Path, required: Sequence[str]) -> list[tuple[int, dict[str, 
                 found = {name: cells[at].strip() for at, name in named if at < len(cells)}
                 rows.append((reader.line_num, found))
             return rows
+    except FileNotFoundError as error:
+        raise FaceloopError(f"{path} is not here: name a CSV that is") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise FaceloopError(f"{path}: {error}; save it as CSV, comma-separated, UTF-8") from error
 
 
 def _check_header(path: Path, header: list[str], required: Sequence[str]) -> None:
+    twice = [name for name in header if name and header.count(name) > 1]
+    if twice:
+        raise FaceloopError(f"{path}:1: column {twice[0]!r} stands twice; keep one of them")
     missing = [name for name in required if name not in header]
     if missing:
         hint = "; save it comma-separated" if ";" in "".join(header) else ""

@@ -3,7 +3,6 @@
 import hashlib
 import math
 import struct
-import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +19,10 @@ PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 VIDEO_SUFFIXES = {
     ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp",
 }  # fmt: skip
+MEDIA_SUFFIXES = PHOTO_SUFFIXES | VIDEO_SUFFIXES
 PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+# Our own limit, max_megapixels, speaks instead, before any pixel is decoded.
+Image.MAX_IMAGE_PIXELS = None
 # What Pillow raises for files that are not what they say.
 DAMAGED_PHOTO = (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error)
 
@@ -90,14 +92,9 @@ def read_photo(path: Path, max_megapixels: float) -> Image.Image:
         Unreadable: it is damaged, or larger than `max_megapixels`.
     """
     try:
-        with warnings.catch_warnings():
-            # Our own limit speaks below, before any pixel is decoded.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path, formats=PHOTO_FORMATS) as photo:
-                _check_size(*photo.size, max_megapixels)
-                return _flat_rgb(ImageOps.exif_transpose(photo))
-    except Image.DecompressionBombError as error:
-        raise Unreadable(f"larger than max_megapixels ({max_megapixels:g})") from error
+        with Image.open(path, formats=PHOTO_FORMATS) as photo:
+            _check_size(*photo.size, max_megapixels)
+            return _flat_rgb(ImageOps.exif_transpose(photo))
     except Image.UnidentifiedImageError as error:
         raise Unreadable("not a photo, in spite of its name") from error
     except DAMAGED_PHOTO as error:
@@ -105,19 +102,21 @@ def read_photo(path: Path, max_megapixels: float) -> Image.Image:
 
 
 def _flat_rgb(photo: Image.Image) -> Image.Image:
+    if photo.mode[0] in "IF":  # 16 bits and more: convert() would clip them to white
+        values = np.asarray(photo)
+        values = values / 256 if values.max(initial=0) > 255 else values
+        photo = Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
     if photo.has_transparency_data:
         photo = photo.convert("RGBA")
         white = Image.new("RGBA", photo.size, "white")
         return Image.alpha_composite(white, photo).convert("RGB")
-    if photo.mode.startswith("I;16"):  # convert() would clip 16-bit grey to white
-        photo = Image.fromarray((np.asarray(photo) >> 8).astype(np.uint8))
     return photo.convert("RGB")
 
 
 def _read_video(path: Path, frames_per_second: float, max_megapixels: float) -> Iterator[Picture]:
     time_s, due_s = 0.0, -math.inf
     try:
-        with av.open(path.as_posix()) as container:
+        with av.open(path.as_posix(), metadata_errors="replace") as container:
             if not container.streams.video:
                 raise Unreadable("no picture in the video")
             stream = container.streams.video[0]

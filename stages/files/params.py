@@ -20,12 +20,14 @@ def read_params(path: Path = PARAMS) -> Settings:
     """
     if not path.is_file():
         raise FaceloopError(f"{path} is not here: run this in the project's root folder")
-    text = path.read_text(encoding="utf-8")
+    tree = None
     try:
+        text = path.read_text(encoding="utf-8")
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        _check_keys(path, tree)
         return Settings.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise FaceloopError(f"{path} is no valid YAML: {error}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise FaceloopError(f"{path} is no valid YAML in UTF-8: {error}") from error
     except ValidationError as error:
         findings = [_finding(path, tree, one) for one in error.errors()]
         raise FaceloopError("\n".join(findings)) from error
@@ -33,15 +35,31 @@ def read_params(path: Path = PARAMS) -> Settings:
 
 def _finding(path: Path, tree: yaml.Node | None, error: Any) -> str:
     """Put one of pydantic's findings into a line: file, line, key, value, what is allowed."""
+    reason = error["msg"].removeprefix("Value error, ")
     keys = list(error["loc"])
+    if isinstance(error["input"], dict) and ": " in reason:  # of several keys: the one to change
+        key, _, reason = reason.partition(": ")
+        keys += key.split(".")
     where = f"{path}:{_line(tree, keys)}: {'.'.join(map(str, keys)) or 'top level'}"
     if error["type"] == "missing":
         return f"{where}: this key is missing; add it"
     if error["type"] == "extra_forbidden":
         return f"{where}: unknown key (value {error['input']!r}); remove it or correct its name"
-    reason = error["msg"].removeprefix("Value error, ")
     shown = f"found {error['input']!r}; " if not isinstance(error["input"], dict) else ""
     return f"{where}: {shown}{reason}"
+
+
+def _check_keys(path: Path, tree: yaml.Node | None) -> None:
+    """Refuse a key that stands twice in a block: YAML would silently take the last."""
+    if not isinstance(tree, yaml.MappingNode):
+        return
+    seen: set[str] = set()
+    for key, inner in tree.value:
+        if key.value in seen:
+            line = key.start_mark.line + 1
+            raise FaceloopError(f"{path}:{line}: {key.value}: this key stands twice; keep one")
+        seen.add(key.value)
+        _check_keys(path, inner)
 
 
 def _line(tree: yaml.Node | None, keys: list[Any]) -> int:

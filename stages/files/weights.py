@@ -79,4 +79,7 @@ def _load_onnx(path: Path) -> "onnxruntime.InferenceSession":
     if not path.is_file():
         raise FaceloopError(f"embed.model: {path} is not here; allowed: the path of an .onnx file")
     providers = onnxruntime.get_available_providers()
-    return onnxruntime.InferenceSession(path.as_posix(), providers=providers)
+    try:
+        return onnxruntime.InferenceSession(path.as_posix(), providers=providers)
+    except onnxruntime.capi.onnxruntime_pybind11_state.InvalidProtobuf as error:
+        raise FaceloopError(f"embed.model: {path} is no ONNX model: {error}") from error
