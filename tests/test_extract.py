@@ -231,7 +231,7 @@ def test_a_stricter_filter_counts_what_it_throws_out(project: Any, drawn: Any) -
 
 
 def test_a_photo_is_read_though_a_copy_has_no_photos_name(project: Any, drawn: Any) -> None:
-    folder = small_batch(project, drawn)
+    folder = small_batch(project, drawn, n=4)
     for path in list(folder.glob("*.jpg")):
         path.with_suffix(".bak").write_bytes(path.read_bytes())
     extract_faces.main("drawn")
