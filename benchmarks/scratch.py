@@ -1,0 +1,70 @@
+"""A scratch project: the shipped params with some changes, a batch of links, the real stages."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from loop.edit_params import edit_params
+from stages import embed, extract_faces
+from stages.core.rounds import PRIOR, SEED_ROUND
+from stages.files.media import RAW_DIR
+from stages.files.tables import EMBEDDINGS_DIR, FACES_DIR
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = ROOT.parent / "shared" / "data"
+EMBEDDER = ROOT.parent / "shared" / "weights" / "face_reid_0095_256d.onnx"
+
+
+@contextmanager
+def project(folder: Path, changes: Mapping[str, Any]) -> Iterator[None]:
+    """Work inside `folder`, a project without labels; what stages print goes to stderr.
+
+    Args:
+        folder: made where it is missing; its data/ is kept.
+        changes: values of params.yaml by dotted key, such as `extract_faces.margin`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(ROOT / "params.yaml", folder / "params.yaml")
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        with redirect_stdout(sys.stderr):
+            edit_params(lambda params: _change(params, changes))
+            yield
+    finally:
+        os.chdir(before)
+
+
+def _change(params: Any, changes: Mapping[str, Any]) -> None:
+    start = {"rounds": {"accepted": PRIOR, "candidate": SEED_ROUND, "rejected": []}}
+    for key, value in (start | dict(changes)).items():
+        *blocks, name = key.split(".")
+        block = params
+        for step in blocks:
+            block = block[step]
+        block[name] = value
+
+
+def link_batch(batch: str, sources: Iterable[Path]) -> None:
+    """Make `data/raw/<batch>` a folder of links to `sources`."""
+    folder = RAW_DIR / batch
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for source in sources:
+        (folder / source.name).symlink_to(source)
+
+
+def extract_once(batch: str) -> None:
+    """Run extract_faces, unless this scratch project holds the batch's faces already."""
+    if not (FACES_DIR / f"{batch}.parquet").is_file():
+        extract_faces.main(batch)
+
+
+def embed_once(batch: str) -> None:
+    """Run embed, unless this scratch project holds the batch's embeddings already."""
+    if not (EMBEDDINGS_DIR / f"{batch}.npy").is_file():
+        embed.main(batch)
