@@ -2,6 +2,7 @@
 
 from stages.core.pool import open_pool
 from stages.core.records import LABELLED
+from stages.core.splits import next_overfit_groups
 from stages.core.verdict import Evidence, judge
 from stages.files.console import run_stage
 from stages.files.heads import MODELS_DIR
@@ -28,7 +29,8 @@ def main() -> None:
     labels = read_json(LABELLED_DIR / f"{candidate}.json")
     labelled = read_csv(LABELLED_DIR / f"{candidate}.csv", LABELLED)
     this_round = labels["by_round"].get(candidate, {"queued": 0, "answered": 0})
-    pool = open_pool(read_batch(pool_batch(settings)), labelled)
+    held_out = next_overfit_groups(labelled, settings)
+    pool = open_pool(read_batch(pool_batch(settings)), labelled, held_out)
     evidence = Evidence(
         overfit=read_json(METRICS_DIR / "overfit.json"),
         iteration=read_json(METRICS_DIR / "iteration.json"),

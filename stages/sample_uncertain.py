@@ -6,6 +6,7 @@ from stages.core.head import predict
 from stages.core.pool import open_pool
 from stages.core.randomness import generator
 from stages.core.records import QUEUE, queue_rows
+from stages.core.splits import next_overfit_groups
 from stages.core.uncertainty import most_uncertain, score
 from stages.files.console import run_stage
 from stages.files.heads import MODELS_DIR, read_head
@@ -21,7 +22,8 @@ def main() -> None:
     faces, embeddings, labelled = read_pool(settings)
     validation = read_csv(QUEUE_DIR / "validation.csv", QUEUE)
     judged = faces.loc[faces["face_id"].isin(validation["face_id"]), "group"]
-    free = open_pool(faces, labelled).open & ~faces["group"].isin(judged).to_numpy()
+    held_out = next_overfit_groups(labelled, settings)
+    free = open_pool(faces, labelled, held_out).open & ~faces["group"].isin(judged).to_numpy()
     p = predict(read_head(MODELS_DIR / f"{candidate}.safetensors"), embeddings)
     scores = score(wanted.strategy, p, generator(settings.seed, "sample_uncertain", candidate))
     pool = np.flatnonzero(free)

@@ -8,6 +8,7 @@ from stages.core.diversity import cluster, reduce_dimensions
 from stages.core.pool import open_pool
 from stages.core.randomness import generator
 from stages.core.records import queue_rows
+from stages.core.splits import next_overfit_groups
 from stages.core.validation import stratified_sample
 from stages.files.console import run_stage
 from stages.files.params import read_params
@@ -20,7 +21,8 @@ def main() -> None:
     settings = read_params()
     wanted = settings.sample_validation
     faces, embeddings, labelled = read_pool(settings)
-    frame = np.flatnonzero(open_pool(faces, labelled).unseen)
+    held_out = next_overfit_groups(labelled, settings)
+    frame = np.flatnonzero(open_pool(faces, labelled, held_out).unseen)
     rng = generator(settings.seed, "sample_validation", settings.rounds.candidate)
     seed = int(rng.integers(2**31))
     size = min(wanted.size, math.ceil(wanted.max_share * len(frame)))

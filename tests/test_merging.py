@@ -9,6 +9,8 @@ from stages import merge_labels
 from stages.core.errors import FaceloopError
 from stages.core.records import LABELLED
 from stages.core.rounds import next_round, outer_of, rounds_up_to
+from stages.core.splits import next_overfit_groups
+from stages.files.params import read_params
 from stages.files.tables import FACES_DIR, read_batch, read_csv, read_json, write_faces
 
 SEED, FIRST, SECOND = "o00-i00", "o01-i00", "o01-i01"
@@ -75,6 +77,15 @@ def test_the_next_outer_iteration_draws_another_from_all_that_is_old(three_round
     assert sets[0] != sets[1] and sets[1] - set(three_rounds.ids[:20])
     given_back = sets[0] - sets[1]
     assert given_back and all(split_of(after)[one] in ("train", "unused") for one in given_back)
+
+
+def test_the_first_over_fitting_set_is_foreseen_while_the_seed_is_judged(three_rounds: Any) -> None:
+    three_rounds.set({"rounds.accepted": "prior", "rounds.candidate": SEED})
+    foreseen = next_overfit_groups(merged(SEED)[0], read_params())
+    three_rounds.set({"rounds.accepted": SEED, "rounds.candidate": FIRST})
+    table, _ = merged(FIRST)
+    assert foreseen == set(table.loc[table["split"] == "overfit", "group"]) != set()
+    assert next_overfit_groups(table, read_params()) == foreseen
 
 
 def test_validation_faces_judge_their_round_and_train_the_next(three_rounds: Any) -> None:

@@ -20,8 +20,8 @@ def faces() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["face_id", "group", "duplicate_of"])
 
 
-def labelled(*rows: tuple[str, str, str]) -> pd.DataFrame:
-    return pd.DataFrame(list(rows), columns=["face_id", "group", "split"], dtype="str")
+def labelled(*rows: tuple[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=["face_id", "group"], dtype="str")
 
 
 def ids(mask) -> list[str]:  # type: ignore[no-untyped-def]
@@ -29,42 +29,42 @@ def ids(mask) -> list[str]:  # type: ignore[no-untyped-def]
 
 
 def test_without_labels_all_but_copies_are_open_and_unseen() -> None:
-    pool = open_pool(faces(), labelled())
+    pool = open_pool(faces(), labelled(), ())
     assert ids(pool.open) == ids(pool.unseen) == ["a", "b", "c", "e", "t1", "t3"]
 
 
 def test_a_labelled_face_is_closed_and_its_photo_seen() -> None:
-    pool = open_pool(faces(), labelled(("a", "p", "train")))
+    pool = open_pool(faces(), labelled(("a", "p")), ())
     assert ids(pool.open) == ["b", "c", "e", "t1", "t3"]
     assert ids(pool.unseen) == ["c", "e", "t1", "t3"]
 
 
 def test_a_labelled_original_settles_its_copy_and_the_reverse() -> None:
     for one in ("c", "d"):
-        pool = open_pool(faces(), labelled((one, "q", "train")))
+        pool = open_pool(faces(), labelled((one, "q")), ())
         assert not {"c", "d"} & set(ids(pool.open))
 
 
 def test_another_face_of_a_labelled_track_is_open_but_seen() -> None:
-    pool = open_pool(faces(), labelled(("t1", "v#0000", "train")))
+    pool = open_pool(faces(), labelled(("t1", "v#0000")), ())
     assert "t3" in ids(pool.open) and "t3" not in ids(pool.unseen)
 
 
 def test_faces_beside_the_over_fitting_set_are_closed() -> None:
-    pool = open_pool(faces(), labelled(("a", "p", "overfit")))
+    pool = open_pool(faces(), labelled(("a", "p")), {"p"})
     assert "b" not in ids(pool.open)
 
 
 def test_whatever_was_said_of_a_face_closes_it() -> None:
-    pool = open_pool(faces(), labelled(("e", "r", "unused")))
+    pool = open_pool(faces(), labelled(("e", "r")), ())
     assert "e" not in ids(pool.open)
 
 
 def test_unseen_faces_are_open() -> None:
-    pool = open_pool(faces(), labelled(("a", "p", "train"), ("t1", "v#0000", "validation")))
+    pool = open_pool(faces(), labelled(("a", "p"), ("t1", "v#0000")), ())
     assert not (pool.unseen & ~pool.open).any()
 
 
 def test_an_empty_batch_is_an_empty_pool() -> None:
-    pool = open_pool(faces().iloc[:0], labelled(("a", "p", "train")))
+    pool = open_pool(faces().iloc[:0], labelled(("a", "p")), ())
     assert len(pool.open) == len(pool.unseen) == 0

@@ -1,5 +1,6 @@
 """The unlabelled pool: which faces may still be asked about."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -17,22 +18,22 @@ class Pool(NamedTuple):
     unseen: np.ndarray
 
 
-def open_pool(faces: pd.DataFrame, labelled: pd.DataFrame) -> Pool:
+def open_pool(faces: pd.DataFrame, labelled: pd.DataFrame, held_out: Collection[str]) -> Pool:
     """Return the faces of a batch that are neither labelled, nor copies, nor near a held-out face.
 
     Args:
         faces: the batch's face table; columns face_id, group, duplicate_of.
-        labelled: all labelled faces; columns face_id, group, split.
+        labelled: all labelled faces; columns face_id, group.
+        held_out: groups of the next round's over-fitting set, which it may not train on.
     """
     asked = set(labelled["face_id"])
     # A copy stands for its original and the reverse: either's label settles both.
     original = faces["duplicate_of"].where(faces["duplicate_of"].notna(), faces["face_id"])
     settled = set(original[faces["face_id"].isin(asked)]) | asked
-    overfit_groups = set(labelled.loc[labelled["split"] == "overfit", "group"])
     is_open = (
         faces["duplicate_of"].isna()
         & ~original.isin(settled)
-        & ~faces["group"].isin(overfit_groups)
+        & ~faces["group"].isin(list(held_out))
     ).to_numpy()
     unseen = is_open & ~faces["group"].isin(set(labelled["group"])).to_numpy()
     return Pool(is_open, unseen)

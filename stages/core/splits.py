@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from stages.core.randomness import order_key
-from stages.core.rounds import outer_of
+from stages.core.rounds import next_round, outer_of
+from stages.core.settings import Settings
 
 
 def draw_overfit_groups(
@@ -38,6 +39,23 @@ def draw_overfit_groups(
             for label, n in counts.items():
                 lacking[label] -= n
     return held_out
+
+
+def next_overfit_groups(labelled: pd.DataFrame, settings: Settings) -> set[str]:
+    """Return the groups of the over-fitting set that the next round will be judged on.
+
+    Within an outer iteration that is the set of today. After the seed it is the first one, which
+    is yet to be drawn: what lies beside it must not be labelled for training.
+
+    Args:
+        labelled: the candidate's labelled faces; columns round, group, label.
+        settings: seed, classes, rounds and merge_labels.overfit_share.
+    """
+    rounds = settings.rounds
+    outer = outer_of(next_round(rounds.candidate, new_batch=False))
+    old = (labelled["round"].map(outer_of) < outer) & ~labelled["round"].isin(rounds.rejected)
+    share = settings.merge_labels.overfit_share
+    return draw_overfit_groups(labelled[old], share, settings.seed, outer, settings.classes)
 
 
 def assign_splits(
