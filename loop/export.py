@@ -22,9 +22,13 @@ def run(arguments: argparse.Namespace) -> int:
     Nothing tells validation from training faces, nor what the model thinks.
 
     Raises:
-        FaceloopError: the folder is there, or no face waits.
+        FaceloopError: the folder is there or inside the project, or no face waits.
     """
     state, folder = read_state(), arguments.folder
+    if folder.resolve().is_relative_to(Path.cwd()):
+        raise FaceloopError(
+            f"{folder} is inside the project, where git takes faces: try ../to-label"
+        )
     if folder.exists():
         raise FaceloopError(f"{folder} is there already: name a new folder")
     waiting = state.queue[state.queue["face_id"].isin(state.unanswered)]

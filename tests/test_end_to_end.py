@@ -138,8 +138,12 @@ def test_both_models_are_judged_on_faces_neither_was_trained_on(project: Path) -
 
 
 def test_no_face_reaches_git(project: Path) -> None:
-    tracked = sh("git ls-files data models", project).split()
-    assert tracked == ["data/raw/march.dvc", "models/embedders/.gitkeep"]
+    assert sh("git ls-files data models", project).split() == [
+        "data/raw/march.dvc",
+        "models/embedders/.gitkeep",
+    ]
+    pictures = sh("git log --all --name-only --format= -- '*.jpg' '*.png' '*.zip' '*.mp4'", project)
+    assert pictures == ""
 
 
 def test_a_fresh_clone_of_the_first_round_pulls_the_same_bytes(project: Path) -> None:

@@ -94,7 +94,7 @@ def test_status_while_votes_are_missing(seed: Any, capsys: Any) -> None:
     truth = seed.truth()
     seed.add_votes(SEED, "ana", {one: truth[one] for one in waiting[:5]})
     _, said = run(capsys, "status")
-    assert "5 of 14 faces answered" in said and "faceloop export DIR" in said
+    assert "5 of 14 faces answered" in said and "faceloop export ../to-label" in said
 
 
 def test_status_when_votes_are_newer_than_the_figures(seed: Any, capsys: Any) -> None:
@@ -332,6 +332,12 @@ def test_export_is_blind(seed: Any, capsys: Any, tmp_path: Path) -> None:
     purposes = pd.read_csv(seed.queue(SEED)).set_index("face_id")["purpose"]
     in_order = [purposes[path.stem] for path in stamps]
     assert in_order != sorted(in_order)
+
+
+def test_export_keeps_faces_out_of_the_project(seed: Any, capsys: Any) -> None:
+    run(capsys, "next")
+    assert "try ../to-label" in refused(seed, capsys, "export", "to-label")
+    assert not Path("to-label").exists()
 
 
 def test_export_gives_only_what_waits(seed: Any, capsys: Any, tmp_path: Path) -> None:
