@@ -75,7 +75,8 @@ def next_step(state: State) -> str:
         return "put photos and videos in data/raw/NAME/, then: faceloop next --batch NAME"
     if len(state.unanswered):
         return (
-            "label the queue: faceloop export DIR, sort the crops into a folder per class, then: "
+            "label the queue: faceloop label --as YOUR-NAME, then: faceloop submit --as YOUR-NAME; "
+            "or faceloop export DIR, sort the crops into a folder per class, then: "
             "faceloop import DIR --as YOUR-NAME"
         )
     if state.is_behind:
