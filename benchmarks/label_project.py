@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Browser, sync_playwright
 from ruamel.yaml import YAML
 
 from loop.drawing.batch import SHARES, deal_labels
@@ -24,12 +23,20 @@ from stages.core.records import QUEUE, as_table
 from stages.files.crops import crops_path, encode_crop, write_crops
 from stages.files.labels import write_queue
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or ""
-QUIET = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 BATCH = "drawn"
 PHOTO_PX = (960, 640)
 CROP_PX, MARGIN = 160, 0.2
@@ -136,7 +143,7 @@ def start_server(project: Path, *names: str, port: int = 0) -> Served:
         text=True,
     )
     assert process.stdout is not None
-    links = {}
+    links: dict[str, str] = {}
     while len(links) < len(names):
         name, found, link = process.stdout.readline().rstrip("\n").partition(": ")
         if not found:
@@ -156,8 +163,10 @@ def serving(project: Path, *names: str) -> Iterator[Served]:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium() -> "Iterator[Browser]":
     """Run Debian's Chromium without a window."""
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield browser

@@ -27,7 +27,8 @@ HEADERS = {
 # such as a chat in which somebody got their link.
 WELCOME = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><title>faceloop</title>'
-    '<meta http-equiv="refresh" content="0;url=./"><a href="./">Start</a></html>'
+    '<link rel="icon" href="icon.svg"><meta http-equiv="refresh" content="0;url=./">'
+    '<a href="./">Start</a></html>'
 )
 
 

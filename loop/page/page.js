@@ -12,8 +12,8 @@ const task = await load();
 const tab = crypto.randomUUID().slice(0, 8);
 const images = new Map(); // face -> its picture, loaded or loading
 const exceptions = new Set(); // faces that the grid left out: they are asked one by one
+const history = task.history; // what undo takes back, the last last
 let waiting = task.faces; // unanswered faces, the next first
-let history = task.history; // what undo takes back, the last last
 let paces = history.slice(-50).map((one) => [one.faces.length, one.seconds]);
 let unsaved = []; // actions that the server has not acknowledged
 let saving = false;
@@ -81,6 +81,7 @@ function record(mode, answers) {
 
 function send(action) {
   unsaved.push(action);
+  tellSaved();
   if (!saving) save();
 }
 
@@ -88,13 +89,12 @@ async function save() {
   saving = true;
   let trouble = "";
   while (unsaved.length && !trouble) {
-    tellSaved();
     const sent = unsaved.slice(0, 500);
     trouble = await post(sent);
     if (!trouble) unsaved.splice(0, sent.length);
+    tellSaved();
   }
   saving = false;
-  tellSaved();
   if (trouble) fail(trouble);
   else $("failure").close();
 }
@@ -102,8 +102,9 @@ async function save() {
 async function post(sent) {
   const headers = { "Content-Type": "application/json", "X-Faceloop": "1" };
   const signal = AbortSignal.timeout(TIMEOUT_MS);
+  const body = JSON.stringify(sent);
   try {
-    const reply = await fetch("votes", { method: "POST", headers, signal, body: JSON.stringify(sent) });
+    const reply = await fetch("votes", { method: "POST", headers, signal, body });
     return reply.ok ? "" : (await reply.text()) || `The server answered ${reply.status}.`;
   } catch {
     return SILENT;
@@ -112,7 +113,7 @@ async function post(sent) {
 
 function fail(reason) {
   const many = unsaved.length === 1 ? "1 answer is" : `${unsaved.length} answers are`;
-  $("reason").textContent = unsaved.length ? `${many} not saved. ${reason}` : `A picture is missing. ${reason}`;
+  $("reason").textContent = `${unsaved.length ? `${many} not saved` : "A picture is missing"}. ${reason}`;
   if (!$("failure").open) $("failure").showModal();
 }
 
@@ -133,7 +134,8 @@ function tellSaved() {
 function show(said) {
   tiles = inGrid ? gridFaces(TILES) : [];
   inGrid = tiles.length > 0;
-  for (const [id, is] of [["one", !inGrid], ["many", inGrid]]) $(id).hidden = !is || !waiting.length;
+  $("one").hidden = inGrid || !waiting.length;
+  $("many").hidden = !inGrid;
   $("done").hidden = waiting.length > 0;
   $("grid").setAttribute("aria-pressed", inGrid);
   $("skip").disabled = $("source").disabled = inGrid || !waiting.length;
@@ -141,8 +143,9 @@ function show(said) {
   showSource(false);
   tellProgress(said);
   shownAt = Infinity;
+  $("main").ariaBusy = "true";
   if (inGrid) layTiles();
-  else if (waiting.length) $("picture").replaceChildren(picture(waiting[0]));
+  else $("picture").replaceChildren(...waiting.slice(0, 1).map(picture));
   appear(inGrid ? tiles : waiting.slice(0, 1));
   const near = inGrid ? gridFaces(2 * TILES) : waiting.slice(0, AHEAD);
   near.forEach(picture);
@@ -153,27 +156,29 @@ async function appear(faces) {
   const isThere = () => faces[0] === (inGrid ? tiles : waiting)[0];
   try {
     await Promise.all(faces.map((face) => picture(face).decode()));
-    if (isThere()) shownAt = performance.now();
+    if (!isThere()) return;
+    shownAt = performance.now();
+    $("main").ariaBusy = "false";
   } catch {
     if (isThere()) fail(SILENT);
   }
 }
 
 function picture(face) {
-  const made = () => make("img", { src: `crops/${face}.jpg`, alt: "Face to label", draggable: false });
-  if (!images.has(face)) images.set(face, made());
+  const properties = { src: `crops/${face}.jpg`, alt: "Face to label", draggable: false };
+  if (!images.has(face)) images.set(face, make("img", properties));
   return images.get(face);
 }
 
 function tellProgress(said) {
   const spell = (number) => Math.round(number).toLocaleString("en");
-  const done = task.total - waiting.length;
   const faces = paces.reduce((sum, [n]) => sum + n, 0);
   const seconds = paces.reduce((sum, [n, s]) => sum + Math.min(s, n * LONGEST_SECONDS), 0) || 1;
-  const minutes = Math.ceil((waiting.length * seconds) / faces / 60);
-  $("count").textContent = `${spell(done)} of ${spell(task.total)}`;
-  $("pace").textContent = faces >= 5 && waiting.length ? `${spell((faces / seconds) * 3600)} an hour · ${spell(minutes)} min left` : "";
-  $("progress").value = done;
+  const pace = `${spell((faces / seconds) * 3600)} an hour`;
+  const left = `${spell(Math.ceil((waiting.length * seconds) / faces / 60))} min left`;
+  $("progress").value = task.total - waiting.length;
+  $("count").textContent = `${spell($("progress").value)} of ${spell(task.total)}`;
+  $("pace").textContent = faces >= 5 && waiting.length ? `${pace} · ${left}` : "";
   $("spoken").textContent = `${said}. ${waiting.length} left.`;
 }
 
@@ -181,12 +186,15 @@ function showSource(is) {
   $("context").hidden = !is || inGrid || !waiting.length;
   $("context").replaceChildren();
   if ($("context").hidden) return;
-  const image = make("img", { src: `sources/${waiting[0]}.jpg`, alt: "Source, with a box around the face" });
-  image.onerror = () => image.replaceWith("The source is not here: type 'dvc pull'.");
+  const alt = "The photo or frame, with a box around the face";
+  const image = make("img", { src: `sources/${waiting[0]}.jpg`, alt });
+  image.onerror = () => image.replaceWith("The source is not here, or damaged: try 'dvc pull'.");
   $("context").append(image);
 }
 
 // The grid: one label for a page of faces that look alike, all but the marked ones
+
+const isMarked = (face, place) => $("tiles").children[place].ariaPressed === "true";
 
 function gridFaces(count) {
   const open = new Set(waiting);
@@ -195,11 +203,12 @@ function gridFaces(count) {
 
 function layTiles() {
   const tile = (face, place) => {
-    const toggle = () => {
-      button.ariaPressed = String(button.ariaPressed !== "true");
-      tellVerdict();
+    const properties = { type: "button", ariaPressed: "false", ariaLabel: `Face ${place + 1} differs` };
+    const button = make("button", properties, picture(face));
+    button.onclick = () => {
+      button.ariaPressed = button.ariaPressed === "true" ? "false" : "true";
+      propose(proposed);
     };
-    const button = make("button", { type: "button", onclick: toggle, ariaPressed: "false", ariaLabel: `Face ${place + 1}: an exception` }, picture(face));
     return button;
   };
   $("tiles").replaceChildren(...tiles.map(tile));
@@ -208,98 +217,87 @@ function layTiles() {
 
 function propose(label) {
   proposed = label;
-  [...$("classes").children].forEach((button) => button.setAttribute("aria-pressed", button.value === label?.label));
-  $("question").textContent = label ? `All of these: ${label.title}? Mark those that are not.` : "What are most of these? Then mark those that are not.";
+  for (const button of $("classes").children) button.ariaPressed = String(button.value === label?.label);
   $("commit").disabled = !label;
-  tellVerdict();
-}
-
-const isMarked = (face, place) => $("tiles").children[place].ariaPressed === "true";
-
-function tellVerdict() {
   const out = tiles.filter(isMarked).length;
-  const rest = `${tiles.length - out} ${tiles.length - out === 1 ? "is" : "are"} ${proposed?.title}`;
-  $("verdict").textContent = !proposed ? "choose a label" : out ? `${rest}, ${out} for later` : rest;
+  const rest = `${tiles.length - out} ${tiles.length - out === 1 ? "is" : "are"} ${label?.title}`;
+  $("question").textContent = label ? `Mark what is not ${label.title}.` : "What are most of these?";
+  $("verdict").textContent = !label ? "choose a label" : out ? `${rest}, ${out} for later` : rest;
 }
 
 function commit(at) {
   if (isEarly(at) || !inGrid || !proposed) return;
   const out = tiles.filter(isMarked);
   const taken = tiles.filter((face) => !out.includes(face));
-  const gone = new Set(tiles);
-  waiting = out.concat(waiting.filter((face) => !gone.has(face)));
-  out.forEach((face) => exceptions.add(face));
   const seconds = secondsOf(at, tiles.length);
-  if (taken.length) record("grid", taken.map((face) => ({ face_id: face, label: proposed.label, seconds })));
-  $("last").replaceChildren();
+  waiting = out.concat(waiting.filter((face) => !tiles.includes(face)));
+  out.forEach((face) => exceptions.add(face));
+  const answers = taken.map((face) => ({ face_id: face, label: proposed.label, seconds }));
+  if (taken.length) record("grid", answers);
   show(`${taken.length} ${proposed.title}`);
 }
 
 function toggleGrid() {
   inGrid = !inGrid && Boolean(task.grid);
-  if (!inGrid) exceptions.clear();
+  exceptions.clear();
+  $("last").replaceChildren();
   show(inGrid ? "Grid" : "One by one");
-}
-
-// Guidelines: headings, lists and paragraphs of Markdown
-
-function guidelines() {
-  const blocks = (task.guidelines || "There are none yet: write labels/GUIDELINES.md.").split(/\n\s*\n/);
-  const items = (text) => text.split(/\n(?=- )/).map((item) => make("li", {}, item.slice(2)));
-  return blocks.flatMap((block) => block.split(/(?<=^#.*)\n/)).map((block) => {
-    const text = block.trim();
-    if (text.startsWith("# ")) return make("h2", {}, text.slice(2));
-    if (text.startsWith("## ")) return make("h3", {}, text.slice(3));
-    return text.startsWith("- ") ? make("ul", {}, ...items(text)) : make("p", {}, text);
-  });
 }
 
 // Keys, buttons, start
 
-const keys = new Map(task.labels.map((label) => [label.key, (at) => answer(label, at)]));
-const tools = { undo, skip, grid: toggleGrid, commit, retry, help: () => $("guidelines").showModal() };
-for (const [key, name] of [["s", "skip"], ["g", "grid"], ["?", "help"], ["Backspace", "undo"], ["Enter", "commit"]]) keys.set(key, tools[name]);
-keys.set("Escape", () => showSource(false));
+const tools = { undo, skip, commit, retry, grid: toggleGrid, help: () => $("guidelines").showModal() };
+const keys = new Map([["s", skip], ["g", toggleGrid], ["?", tools.help], ["Backspace", undo]]);
+keys.set("Enter", commit).set("Escape", () => showSource(false));
+for (const label of task.labels) keys.set(label.key, (at) => answer(label, at));
 for (const [id, tool] of Object.entries(tools)) $(id).onclick = (event) => tool(event.timeStamp);
+$("source").onclick = () => showSource(true);
+$("context").onclick = () => showSource(false);
+
+function keyOf(event) {
+  const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code)?.[1]; // whatever shift or num lock say
+  if (event.key === "?") return "?";
+  return digit ?? (event.key.length === 1 ? event.key.toLowerCase() : event.key);
+}
 
 document.addEventListener("keydown", (event) => {
-  const onButton = event.target.matches("button:focus-visible") && [" ", "Enter"].includes(event.key);
-  if (event.ctrlKey || event.metaKey || event.altKey || onButton || document.querySelector("dialog[open]")) return;
-  const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code)?.[1]; // whatever shift or num lock say
-  const key = event.key === "?" ? "?" : digit ?? (event.key.length === 1 ? event.key.toLowerCase() : event.key);
-  if (key !== " " && !keys.has(key)) return;
+  const own = event.target.closest("#tiles") ? [" "] : [" ", "Enter"]; // keys of a focused button
+  const onButton = event.target.matches("button:focus-visible") && own.includes(event.key);
+  if (event.ctrlKey || event.metaKey || event.altKey || onButton) return;
+  const key = keyOf(event);
+  if (document.querySelector("dialog[open]") || (key !== " " && !keys.has(key))) return;
   event.preventDefault();
   if (event.repeat) return;
   if (key === " ") showSource(true);
   else keys.get(key)(event.timeStamp);
 });
-document.addEventListener("keyup", (event) => {
-  if (event.key !== " " || event.target.matches("button:focus-visible")) return;
-  event.preventDefault(); // or a button that was clicked before would be clicked again
-  showSource(false);
-});
+document.addEventListener("keyup", (event) => event.key === " " && showSource(false));
+// A button that was clicked must not take the next key: the keys are the page's.
+document.addEventListener("click", (event) => event.detail && document.activeElement.blur());
 window.addEventListener("blur", () => showSource(false));
 window.addEventListener("beforeunload", (event) => unsaved.length && event.preventDefault());
 $("failure").addEventListener("cancel", (event) => event.preventDefault());
-$("source").onclick = () => showSource(true);
-$("context").onclick = () => showSource(false);
 
 function labelButton(label) {
-  const name = make("span", {}, label.title);
-  const properties = { type: "button", value: label.label, onclick: (event) => answer(label, event.timeStamp) };
-  const button = make("button", properties, ...(label.key ? [make("kbd", {}, label.key)] : []), name);
+  const printed = label.key ? [make("kbd", {}, label.key)] : [];
+  const button = make("button", { type: "button", value: label.label }, ...printed, label.title);
+  button.onclick = (event) => answer(label, event.timeStamp);
   if (label.key) button.setAttribute("aria-keyshortcuts", label.key);
   return button;
 }
 
+function block([name, ...texts]) {
+  return make(name, {}, ...(name === "ul" ? texts.map((text) => make("li", {}, text)) : texts));
+}
+
+document.title = `${task.round} · ${task.annotator}`;
 $("round").textContent = task.round;
 $("annotator").textContent = task.annotator;
 $("submit").textContent = `faceloop submit --as ${task.annotator}`;
 $("progress").max = task.total;
 $("grid").hidden = !task.grid;
-$("text").append(...guidelines());
+$("text").append(...task.guidelines.map(block));
 for (const id of ["labels", "classes"]) $(id).append(...task.labels.map(labelButton));
 $("labels").children[task.labels.length - 2].before(make("i", { className: "break" }));
-document.title = `${task.round} · ${task.annotator}`;
 tellSaved();
 show("Ready");

@@ -31,7 +31,7 @@ class Pictures:
     """
 
     def __init__(self, queue: pd.DataFrame, settings: Settings) -> None:
-        rows = queue.drop_duplicates("face_id").to_dict("records")
+        rows: Any = queue.drop_duplicates("face_id").to_dict("records")
         self._faces: dict[str, dict[str, Any]] = {row["face_id"]: row for row in rows}
         self._packs = {batch: open_pack(batch) for batch in sorted(set(queue["batch"]))}
         for face_id, row in self._faces.items():

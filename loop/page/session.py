@@ -9,14 +9,14 @@ from typing import Any
 import pandas as pd
 
 from loop.page.drafts import Action, Draft
+from loop.page.guidelines import read_guidelines
 from stages.core.errors import FaceloopError
 from stages.core.randomness import generator, order_key
 from stages.core.records import NOT_A_FACE, UNSURE
 from stages.core.rounds import SEED_ROUND
 from stages.core.settings import Settings
-from stages.files.labels import LABELS_DIR, check_annotator, read_vote_file, votes_path
+from stages.files.labels import check_annotator, read_vote_file, votes_path
 
-GUIDELINES = LABELS_DIR / "GUIDELINES.md"
 FIXED_KEYS = {UNSURE: "u", NOT_A_FACE: "x"}
 # Keys of the classes, in their order; u, x, s and g mean something else.
 CLASS_KEYS = "123456789abcdefhijklmnopqrtvwyz"
@@ -48,16 +48,16 @@ class Session:
     def task(self) -> dict[str, Any]:
         """Return what the page needs to start, or to go on where it was left."""
         submitted = self.submitted()
+        standing = [one for one in self._draft.standing() if self._is_open(one, submitted)]
+        answered = submitted.union(*map(faces_of, standing))
         history = [
             {
                 "action": action.action,
-                "faces": [answer.face_id for answer in action.answers],
+                "faces": faces_of(action),
                 "seconds": sum(answer.seconds for answer in action.answers),
             }
-            for action in self._draft.standing()
-            if self._is_open(action, submitted)
+            for action in standing
         ]
-        answered = submitted.union(*(one["faces"] for one in history))
         return {
             "round": self.round,
             "annotator": self.annotator,
@@ -66,7 +66,7 @@ class Session:
             "faces": [face_id for face_id in self.faces if face_id not in answered],
             "history": history,
             "grid": self._by_cluster,
-            "guidelines": GUIDELINES.read_text(encoding="utf-8") if GUIDELINES.is_file() else "",
+            "guidelines": read_guidelines(),
         }
 
     def save(self, actions: Sequence[Action]) -> None:
@@ -90,8 +90,7 @@ class Session:
 
     def progress(self) -> tuple[int, int]:
         """Return how many faces this person has answered, and of how many."""
-        answers = (answer for action in self._draft.standing() for answer in action.answers)
-        answered = self.submitted().union(answer.face_id for answer in answers)
+        answered = self.submitted().union(*map(faces_of, self._draft.standing()))
         return len(answered & self._known), len(self.faces)
 
     def submitted(self) -> set[str]:
@@ -107,7 +106,7 @@ class Session:
 
     def _is_open(self, action: Action, submitted: set[str]) -> bool:
         """Tell whether an action may still be taken back."""
-        faces = {answer.face_id for answer in action.answers}
+        faces = set(faces_of(action))
         return faces <= self._known and not faces & submitted
 
     def _refuse_undoing_submitted(self, actions: Sequence[Action]) -> None:
@@ -121,6 +120,11 @@ class Session:
                     "That answer is submitted already: correct it in "
                     f"{votes_path(self.round, self.annotator)}, and load the page anew."
                 )
+
+
+def faces_of(action: Action) -> list[str]:
+    """Return the faces that an action answers."""
+    return [answer.face_id for answer in action.answers]
 
 
 def labels_with_keys(classes: Sequence[str]) -> list[dict[str, str]]:
