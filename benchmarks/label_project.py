@@ -44,15 +44,18 @@ CROP_PX, MARGIN = 160, 0.2
 
 @dataclass(frozen=True)
 class Face:
-    """A drawn face: its source's name, its box in px, its crop as JPEG."""
+    """A drawn face: its source's name, its true class, its box in px, its crop as JPEG."""
 
     source: str
+    label: str
     box: tuple[int, int, int, int]
     crop: bytes
 
 
-def make_project(folder: Path, faces: int, round_name: str = "o00-i00", photos: int = 12) -> None:
-    """Lay a project in an empty folder whose queue holds `faces` faces.
+def make_project(
+    folder: Path, faces: int, round_name: str = "o00-i00", photos: int = 12
+) -> dict[str, str]:
+    """Lay a project in an empty folder whose queue holds `faces` faces; return their classes.
 
     They are the faces of `photos` drawn photos over and over, each time under another id.
     """
@@ -64,19 +67,20 @@ def make_project(folder: Path, faces: int, round_name: str = "o00-i00", photos: 
     params["rounds"].update({"accepted": "prior", "candidate": round_name})
     with (folder / "params.yaml").open("w", encoding="utf-8") as file:
         yaml.dump(params, file)
-    rows, crops = [], {}
+    rows, crops, truth = [], {}, {}
     for number in range(faces):
         face, face_id = drawn[number % len(drawn)], f"{number * 2654435761 % 2**64:016x}"
         purpose = ("train", "validation")[number % 2]
         place = dict(zip(("x0", "y0", "x1", "y1"), face.box, strict=True), source=face.source)
         told = {"purpose": purpose, "reason": "representative", "cluster": number % 7}
         rows.append({"face_id": face_id, "batch": BATCH, "score": 0.5, **place, **told})
-        crops[face_id] = face.crop
+        crops[face_id], truth[face_id] = face.crop, face.label
     with chdir(folder):
         write_queue(as_table(rows, QUEUE), round_name)
         write_crops(crops, crops_path(BATCH))
     guidelines = (ROOT / "labels/GUIDELINES.md").read_text(encoding="utf-8")
     (folder / "labels/GUIDELINES.md").write_text(guidelines, encoding="utf-8")
+    return truth
 
 
 def draw_faces(folder: Path, photos: int) -> list[Face]:
@@ -89,9 +93,9 @@ def draw_faces(folder: Path, photos: int) -> list[Face]:
         photo, truth = draw_photo(rng, people, PHOTO_PX)
         source = f"{number:02d}.jpg"
         photo.save(folder / source, quality=85)
-        for box, _ in truth:
+        for box, label in truth:
             x0, y0, x1, y1 = (round(edge) for edge in box)
-            faces.append(Face(source, (x0, y0, x1, y1), encode_crop(cut(photo, box))))
+            faces.append(Face(source, label, (x0, y0, x1, y1), encode_crop(cut(photo, box))))
     return faces
 
 

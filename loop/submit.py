@@ -18,13 +18,17 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the draft's answers as votes of the candidate round; the draft stays.
 
     Raises:
-        FaceloopError: there is no draft, an answer is no class of params.yaml any more, or the vote
-            file says otherwise of a face.
+        FaceloopError: nothing is answered, an answer is no class of params.yaml any more, or the
+            vote file says otherwise of a face.
     """
     name = arguments.annotator
     check_annotator(name)
     state = read_state()
     votes = read_draft(state.candidate, name)
+    if votes.empty:
+        raise FaceloopError(
+            f"{name} has answered nothing in {state.candidate}: faceloop label --as {name}"
+        )
     allowed = [*state.settings.classes, UNSURE, NOT_A_FACE]
     for vote in votes[~votes["label"].isin(allowed)].itertuples():
         raise FaceloopError(

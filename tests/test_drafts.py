@@ -320,6 +320,9 @@ def test_submit_refuses_a_class_that_is_gone(project: Path, capsys: Any) -> None
 def test_submit_without_a_draft_says_what_to_type(project: Path, capsys: Any) -> None:
     code, out = run(capsys, "submit", "--as", "ana")
     assert code == 2 and "faceloop label --as ana" in out
+    write("ana", said("a-1", ids()[0]), undone("a-2", "a-1"))
+    assert run(capsys, "submit", "--as", "ana")[0] == 2
+    assert not (project / "labels" / ROUND / "ana.csv").exists()
     code, out = run(capsys, "submit", "--as", "../ana")
     assert code == 2 and "cannot be an annotator's name" in out
 

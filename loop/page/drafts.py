@@ -147,18 +147,15 @@ def draft_path(round_name: str, annotator: str) -> Path:
 
 
 def read_draft(round_name: str, annotator: str) -> pd.DataFrame:
-    """Return a draft's answers as votes, the last word on each face, in the order given.
+    """Return a draft's answers as votes, the last word on each face; none where there is no draft.
 
     Raises:
-        FaceloopError: there is no draft, or a line cannot be read.
+        FaceloopError: a line cannot be read.
     """
     path = draft_path(round_name, annotator)
-    if not path.is_file():
-        raise FaceloopError(
-            f"{annotator} has answered nothing in {round_name}: faceloop label --as {annotator}"
-        )
+    actions = _read(path)[1] if path.is_file() else []
     votes: dict[str, dict[str, object]] = {}
-    for action in standing(_read(path)[1]):
+    for action in standing(actions):
         for answer in action.answers:
             row = {**answer.model_dump(), "labelled_at": action.labelled_at, "mode": action.mode}
             votes.pop(answer.face_id, None)
