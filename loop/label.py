@@ -40,9 +40,9 @@ def run(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         raise FaceloopError(f"{error.name} is missing: pip install 'faceloop[label]'") from error
     state, names = read_state(), arguments.annotators
-    sessions = open_sessions(state.settings, state.queue, names)
     pictures, keys = Pictures(state.queue, state.settings), Keys(names)
     listening = listen(arguments.port)
+    sessions = open_sessions(state.settings, state.queue, names)
     address = f"http://{HOST}:{listening.getsockname()[1]}"
     for name in names:
         print(f"{name}: {address}{keys.link(name)}")

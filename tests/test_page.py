@@ -2,17 +2,23 @@
 
 import json
 import re
+import shutil
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, chdir
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pandas as pd
 import pytest
+from PIL import Image
 
 from benchmarks.label_project import (
     BATCH,
     CHROMIUM,
+    ROOT,
     Served,
     chromium,
     draft_lines,
@@ -20,6 +26,8 @@ from benchmarks.label_project import (
     serving,
     start_server,
 )
+from loop.cli import main
+from loop.page.drafts import Draft
 from loop.page.pictures import Pictures
 from stages.core.errors import FaceloopError
 from stages.core.records import QUEUE
@@ -37,6 +45,7 @@ if not CHROMIUM:
 ROUND, FACES = "o00-i00", 60
 LABELS = {"1": "none", "2": "glasses", "3": "sunglasses", "u": "unsure", "x": "not_a_face"}
 GUARD_MS = 120
+DEMO = ROOT / "data/raw/demo"
 
 
 @pytest.fixture(scope="module")
@@ -374,6 +383,37 @@ def test_labelling_goes_on_after_the_server_was_killed(project: Path, open_page:
     assert list(votes(project).values()) == ["none", "glasses", "unsure"]
 
 
+def test_a_kill_at_any_moment_loses_no_acknowledged_answer(project: Path) -> None:
+    acknowledged: list[str] = []
+    under_way = threading.Event()
+
+    def answer(served: Served) -> None:
+        client = visitor(served)
+        faces = client.get("task").json()["faces"]
+        for face_id in faces * 100:
+            answers = [{"face_id": face_id, "label": "none", "seconds": 1}]
+            action = {"action": f"a-{len(acknowledged)}", "answers": answers}
+            try:
+                reply = client.post("votes", json=[action], headers={"X-Faceloop": "1"})
+            except httpx.HTTPError:
+                return
+            assert reply.status_code == 200
+            acknowledged.append(action["action"])
+            if len(acknowledged) == 30:
+                under_way.set()
+
+    with serving(project, "ana") as served:
+        answering = threading.Thread(target=answer, args=(served,))
+        answering.start()
+        assert under_way.wait(30)
+        served.kill()
+        answering.join()
+    with chdir(project), Draft(ROUND, "ana") as draft:
+        kept = [action.action for action in draft.standing()]
+    assert kept[: len(acknowledged)] == acknowledged
+    assert len(kept) <= len(acknowledged) + 1  # one may have come to disk and not to the page
+
+
 def test_labelling_stops_at_a_failed_save_and_goes_on_when_it_works(
     project: Path, open_page: Any
 ) -> None:
@@ -439,6 +479,49 @@ def test_a_server_that_is_gone_stops_labelling_with_a_reason(project: Path, open
 
 
 # Two people, and the others
+
+
+def test_the_documented_way_from_page_to_votes(
+    project: Path, open_page: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """docs/labelling.md: its commands are these, and two people's answers become two files."""
+    text = (ROOT / "docs/labelling.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^\$ faceloop ([^#\n]+)", text, flags=re.MULTILINE)
+    assert [command.strip() for command in commands] == [
+        "label --as ana",
+        "submit --as ana",
+        "label --as ana --as ben",
+    ]
+    own_labels(project)
+    with serving(project, "ana", "ben") as served:
+        for name, key in (("ana", "1"), ("ben", "2")):
+            page = open_page(served.links[name])
+            press(page, "g", key, "Enter")
+            saved(page)
+            press(page, "Enter")
+            saved(page)
+    monkeypatch.chdir(project)
+    assert [main(["submit", "--as", name]) for name in ("ana", "ben")] == [0, 0]
+    assert "submit: 60 votes by ben" in capsys.readouterr().out
+    files = [pd.read_csv(project / "labels" / ROUND / f"{name}.csv") for name in ("ana", "ben")]
+    assert [set(table["label"]) for table in files] == [{"none"}, {"glasses"}]
+    assert [set(table["mode"]) for table in files] == [{"grid"}, {"grid"}]
+
+
+def own_labels(project: Path) -> None:
+    """Put a copy of labels/ in the place of the link to everybody's."""
+    shared = (project / "labels").resolve()
+    (project / "labels").unlink()
+    shutil.copytree(shared, project / "labels")
+
+
+def test_the_documented_keys_are_the_pages() -> None:
+    text = (ROOT / "docs/labelling.md").read_text(encoding="utf-8")
+    table = text.partition("## Keys")[2].partition("## ")[0]
+    told = set(re.findall(r"^\| `([^`]+)`", table, flags=re.MULTILINE))
+    html = (ROOT / "loop/page/index.html").read_text(encoding="utf-8")
+    printed = set(re.findall(r'aria-keyshortcuts="([^"]+)"', html)) - {"Enter"}
+    assert told == printed | {"1", "u", "x"}
 
 
 def test_two_people_label_at_once_and_do_not_see_each_other(project: Path, open_page: Any) -> None:
@@ -603,6 +686,24 @@ def test_nothing_sent_tells_purpose_prediction_or_counts(laid: Path, server: Ser
 
 
 # Pictures
+
+
+def test_a_video_frame_is_shown_with_the_face_in_the_box(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frame 24 of the demo's video; frame 23 was never looked at."""
+    make_project(tmp_path, 2, photos=1)
+    (tmp_path / "data/raw" / BATCH / "walk.mp4").symlink_to(DEMO / "videos/walk.mp4")
+    monkeypatch.chdir(tmp_path)
+    settings, queue = read_params(), read_queue(ROUND)
+    seen, unseen = queue["face_id"]
+    box = {"x0": 182, "y0": 80, "x1": 220, "y1": 125}
+    pictures = Pictures(queue.assign(source="walk.mp4", frame=[24, 23], **box), settings)
+    with Image.open(BytesIO(pictures.source(seen))) as shown:
+        assert shown.size == (640, 360)
+        assert min(shown.convert("L").getpixel((x, 76)) for x in (190, 200, 210)) > 180
+    with pytest.raises(Unreadable, match="has no frame 23"):
+        pictures.source(unseen)
 
 
 def test_a_queue_cannot_reach_outside_its_batch(

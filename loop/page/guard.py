@@ -74,7 +74,7 @@ class Guard(BaseHTTPMiddleware):
 
     async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
         """Let a request through, exchange its token, or refuse it."""
-        annotator = request.url.path.split("/")[1]
+        annotator = request.scope["path"].lstrip("/").partition("/")[0]
         token = request.query_params.get("token", "")
         if request.method == "GET" and self._keys.lets_in(annotator, token):
             response: Response = HTMLResponse(WELCOME)
