@@ -6,6 +6,7 @@ A picture is found by its face's id in the queue, never by a path that a browser
 import io
 import zipfile
 from collections import OrderedDict
+from contextlib import suppress
 from pathlib import PurePosixPath
 from threading import Lock
 from typing import Any
@@ -17,7 +18,9 @@ from stages.core.errors import FaceloopError
 from stages.core.records import BOX
 from stages.core.settings import Settings
 from stages.files.crops import crops_path
+from stages.files.frames import read_frame
 from stages.files.media import RAW_DIR, Unreadable, read_pictures
+from stages.files.tables import read_batch
 
 LONGER_SIDE_PX = 1600  # of a source picture as shown: more than most screens
 KEPT = 32  # source pictures kept as JPEG: people look twice
@@ -40,6 +43,7 @@ class Pictures:
                 raise FaceloopError(f"{path} lacks face {face_id} of the queue: run 'dvc repro'")
         self._limits = settings.extract_faces
         self._shown: OrderedDict[str, bytes] = OrderedDict()
+        self._times: dict[str, dict[str, float]] = {}
         self._lock = Lock()
 
     def crop(self, face_id: str) -> bytes:
@@ -77,11 +81,24 @@ class Pictures:
         if inside.is_absolute() or ".." in inside.parts or not path.is_file():
             raise Unreadable(f"{path} is not here: run 'dvc pull'")
         wanted = None if pd.isna(row["frame"]) else int(row["frame"])
-        limits = self._limits
+        limits, time_s = self._limits, self._time_s(row)
+        if wanted is not None and time_s is not None:
+            with suppress(Unreadable):  # some containers cannot be sought in: then from the start
+                return read_frame(path, time_s, limits.max_megapixels)
         for picture in read_pictures(path, limits.frames_per_second, limits.max_megapixels):
             if picture.frame == wanted:
                 return picture.image
         raise Unreadable(f"{path} has no frame {wanted} at {limits.frames_per_second:g} Hz")
+
+    def _time_s(self, row: dict[str, Any]) -> float | None:
+        """Return the time of a face's frame; None where its table is not here or has none."""
+        batch = row["batch"]
+        if batch not in self._times:
+            self._times[batch] = {}
+            with suppress(FaceloopError):
+                timed = read_batch(batch).dropna(subset="time_s")
+                self._times[batch] = dict(zip(timed["face_id"], timed["time_s"], strict=True))
+        return self._times[batch].get(row["face_id"])
 
 
 def open_pack(batch: str) -> zipfile.ZipFile:
