@@ -139,6 +139,7 @@ function show(said) {
   $("done").hidden = waiting.length > 0;
   $("grid").setAttribute("aria-pressed", inGrid);
   $("skip").disabled = $("source").disabled = inGrid || !waiting.length;
+  $("grid").disabled = !waiting.length;
   $("undo").disabled = !history.length;
   showSource(false);
   tellProgress(said);

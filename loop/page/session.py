@@ -130,9 +130,8 @@ def faces_of(action: Action) -> list[str]:
 def labels_with_keys(classes: Sequence[str]) -> list[dict[str, str]]:
     """Return what can be answered, each with its key; a class beyond the keys has none."""
     keys = [*CLASS_KEYS, *[""] * len(classes)]
-    titles = {NOT_A_FACE: "not a face"}
     return [
-        {"label": label, "key": key, "title": titles.get(label, label)}
+        {"label": label, "key": key, "title": label.replace("_", " ")}
         for label, key in [*zip(classes, keys, strict=False), *FIXED_KEYS.items()]
     ]
 
