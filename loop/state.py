@@ -75,8 +75,8 @@ def next_step(state: State) -> str:
         return "put photos and videos in data/raw/NAME/, then: faceloop next --batch NAME"
     if len(state.unanswered):
         return (
-            "label the queue: faceloop export ../to-label, sort the crops into its folders, then: "
-            "faceloop import ../to-label --as YOUR-NAME"
+            "label the queue: faceloop label --as YOUR-NAME, then: faceloop submit --as YOUR-NAME; "
+            "or by folders: faceloop export ../to-label"
         )
     if state.is_behind:
         return "dvc repro"

@@ -93,7 +93,7 @@ def read_photo(path: Path, max_megapixels: float) -> Image.Image:
     """
     try:
         with Image.open(path, formats=PHOTO_FORMATS) as photo:
-            _check_size(*photo.size, max_megapixels)
+            check_size(*photo.size, max_megapixels)
             return _flat_rgb(ImageOps.exif_transpose(photo))
     except Image.UnidentifiedImageError as error:
         raise Unreadable("not a photo, in spite of its name") from error
@@ -121,25 +121,31 @@ def _read_video(path: Path, frames_per_second: float, max_megapixels: float) -> 
                 raise Unreadable("no picture in the video")
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
-            _check_size(stream.width, stream.height, max_megapixels)
+            check_size(stream.width, stream.height, max_megapixels)
             for index, frame in enumerate(container.decode(stream)):
                 time_s = frame.time if frame.time is not None else time_s
                 # Half a frame's tolerance: time stamps are rounded to the container's clock.
                 if time_s + 0.5 / float(stream.average_rate or 25) < due_s:
                     continue
                 due_s = max(due_s, time_s) + 1 / frames_per_second
-                yield Picture(_upright(frame), index, round(time_s, 3))
+                yield Picture(upright(frame), index, round(time_s, 3))
     except (av.FFmpegError, OSError) as error:
         raise Unreadable(f"damaged video at {time_s:.1f} s: {_one_line(error)}") from error
 
 
-def _upright(frame: av.VideoFrame) -> Image.Image:
+def upright(frame: av.VideoFrame) -> Image.Image:
+    """Return a decoded frame as people see it: RGB, turned as its file says."""
     pixels = frame.to_ndarray(format="rgb24")
     # FFmpeg's display matrix, as phones write it: degrees to turn counter-clockwise.
     return Image.fromarray(np.ascontiguousarray(np.rot90(pixels, k=round(frame.rotation / 90))))
 
 
-def _check_size(width: int, height: int, max_megapixels: float) -> None:
+def check_size(width: int, height: int, max_megapixels: float) -> None:
+    """Refuse a picture that is too large.
+
+    Raises:
+        Unreadable: with its size.
+    """
     if width * height > max_megapixels * 1e6:
         raise Unreadable(f"larger than max_megapixels ({max_megapixels:g}): {width} x {height} px")
 

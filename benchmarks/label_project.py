@@ -1,0 +1,183 @@
+"""A scratch project with drawn faces to label, its server, and a browser to label them in."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+from ruamel.yaml import YAML
+
+from loop.drawing.batch import SHARES, deal_labels
+from loop.drawing.person import sample_person
+from loop.drawing.scene import draw_photo
+from stages.core.records import QUEUE, as_table
+from stages.files.crops import crops_path, encode_crop, write_crops
+from stages.files.labels import write_queue
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+ROOT = Path(__file__).resolve().parents[1]
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or ""
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+BATCH = "drawn"
+PHOTO_PX = (960, 640)
+CROP_PX, MARGIN = 160, 0.2
+
+
+@dataclass(frozen=True)
+class Face:
+    """A drawn face: its source's name, its true class, its box in px, its crop as JPEG."""
+
+    source: str
+    label: str
+    box: tuple[int, int, int, int]
+    crop: bytes
+
+
+def make_project(
+    folder: Path, faces: int, round_name: str = "o00-i00", photos: int = 12
+) -> dict[str, str]:
+    """Lay a project in an empty folder whose queue holds `faces` faces; return their classes.
+
+    They are the faces of `photos` drawn photos over and over, each time under another id.
+    """
+    (folder / "data/raw" / BATCH).mkdir(parents=True)
+    drawn = draw_faces(folder / "data/raw" / BATCH, photos)
+    yaml = YAML()
+    params = yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params["batches"][:] = [BATCH]
+    params["rounds"].update({"accepted": "prior", "candidate": round_name})
+    with (folder / "params.yaml").open("w", encoding="utf-8") as file:
+        yaml.dump(params, file)
+    rows, crops, truth = [], {}, {}
+    for number in range(faces):
+        face, face_id = drawn[number % len(drawn)], f"{number * 2654435761 % 2**64:016x}"
+        purpose = ("train", "validation")[number % 2]
+        place = dict(zip(("x0", "y0", "x1", "y1"), face.box, strict=True), source=face.source)
+        told = {"purpose": purpose, "reason": "representative", "cluster": number % 7}
+        rows.append({"face_id": face_id, "batch": BATCH, "score": 0.5, **place, **told})
+        crops[face_id], truth[face_id] = face.crop, face.label
+    with chdir(folder):
+        write_queue(as_table(rows, QUEUE), round_name)
+        write_crops(crops, crops_path(BATCH))
+    guidelines = (ROOT / "labels/GUIDELINES.md").read_text(encoding="utf-8")
+    (folder / "labels/GUIDELINES.md").write_text(guidelines, encoding="utf-8")
+    return truth
+
+
+def draw_faces(folder: Path, photos: int) -> list[Face]:
+    """Draw photos of three people each, and return their faces."""
+    rng = np.random.default_rng(20221004)
+    labels = deal_labels(rng, 3 * photos, SHARES)
+    faces = []
+    for number in range(photos):
+        people = [sample_person(rng, label) for label in labels[3 * number : 3 * number + 3]]
+        photo, truth = draw_photo(rng, people, PHOTO_PX)
+        source = f"{number:02d}.jpg"
+        photo.save(folder / source, quality=85)
+        for box, label in truth:
+            x0, y0, x1, y1 = (round(edge) for edge in box)
+            faces.append(Face(source, label, (x0, y0, x1, y1), encode_crop(cut(photo, box))))
+    return faces
+
+
+def cut(photo: Image.Image, box: tuple[float, ...]) -> Image.Image:
+    """Cut a square crop around a face, as extract_faces does."""
+    x0, y0, x1, y1 = box
+    half = (0.5 + MARGIN) * max(x1 - x0, y1 - y0)
+    x, y = (x0 + x1) / 2, (y0 + y1) / 2
+    edges = (x - half, y - half, x + half, y + half)
+    return photo.resize((CROP_PX, CROP_PX), Image.Resampling.LANCZOS, clipped(edges, photo.size))
+
+
+def clipped(
+    edges: tuple[float, float, float, float], size_px: tuple[int, int]
+) -> tuple[float, float, float, float]:
+    """Return a square moved and shrunk into a picture."""
+    side = min(edges[2] - edges[0], *size_px)
+    left = min(max(edges[0], 0), size_px[0] - side)
+    top = min(max(edges[1], 0), size_px[1] - side)
+    return left, top, left + side, top + side
+
+
+@dataclass
+class Served:
+    """A running `faceloop label`: its process and each person's link."""
+
+    process: subprocess.Popen[str]
+    links: dict[str, str]
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> str:
+        """End it as Ctrl-C does; return what it said last."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.communicate()[0]
+
+
+def start_server(project: Path, *names: str, port: int = 0) -> Served:
+    """Start `faceloop label` on a project and wait for its links."""
+    words = [word for name in names for word in ("--as", name)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "loop.cli", "label", "--no-browser", "--port", str(port), *words],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    links: dict[str, str] = {}
+    while len(links) < len(names):
+        name, found, link = process.stdout.readline().rstrip("\n").partition(": ")
+        if not found:
+            raise RuntimeError(f"no link: faceloop label ended with {process.wait()}")
+        links[name] = link
+    return Served(process, links)
+
+
+@contextmanager
+def serving(project: Path, *names: str) -> Iterator[Served]:
+    """Serve a project for a while."""
+    served = start_server(project, *names)
+    try:
+        yield served
+    finally:
+        served.kill()
+
+
+@contextmanager
+def chromium() -> "Iterator[Browser]":
+    """Run Debian's Chromium without a window."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+def draft_lines(project: Path, name: str, round_name: str = "o00-i00") -> list[dict[str, Any]]:
+    """Return the lines of a person's draft."""
+    path = project / ".work/labels" / round_name / f"{name}.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
