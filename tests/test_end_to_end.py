@@ -134,7 +134,7 @@ def test_each_round_is_a_commit_with_a_tag(project: Path) -> None:
     assert sh("git status --porcelain", project) == ""
     gate = json.loads((project / "metrics/gate.json").read_text())
     assert gate["round"] == "o01-i01"
-    assert gate["answered"] == gate["queued"] == 32
+    assert gate["answered"] == gate["queued"] > 16
 
 
 def test_a_second_repro_runs_nothing(project: Path) -> None:
