@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     for name in rounds:
         for path in annotator_files(name.name):
             if not path.stem.startswith("truth"):
-                raise FaceloopError(f"{path} holds a person's labels: they are not to be deleted")
+                raise FaceloopError(f"{path} holds a person's labels: move it away if it may go")
 
     def reset(params: Any) -> None:
         params["classes"] = arguments.classes

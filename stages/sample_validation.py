@@ -1,7 +1,5 @@
 """Draw the next round's validation set: random, and representative of what no model has seen."""
 
-import math
-
 import numpy as np
 
 from stages.core.diversity import cluster, reduce_dimensions
@@ -9,7 +7,7 @@ from stages.core.pool import open_pool
 from stages.core.randomness import generator
 from stages.core.records import queue_rows
 from stages.core.splits import next_overfit_groups
-from stages.core.validation import stratified_sample
+from stages.core.validation import draw_groups, stratified_sample
 from stages.files.console import run_stage
 from stages.files.params import read_params
 from stages.files.pool import read_pool
@@ -22,24 +20,25 @@ def main() -> None:
     wanted = settings.sample_validation
     faces, embeddings, labelled = read_pool(settings)
     held_out = next_overfit_groups(labelled, settings)
-    frame = np.flatnonzero(open_pool(faces, labelled, held_out).unseen)
+    unseen = np.flatnonzero(open_pool(faces, labelled, held_out).unseen)
     rng = generator(settings.seed, "sample_validation", settings.rounds.candidate)
     seed = int(rng.integers(2**31))
-    size = min(wanted.size, math.ceil(wanted.max_share * len(frame)))
+    lent, group_probability = draw_groups(faces["group"].to_numpy()[unseen], wanted.max_share, rng)
+    frame = unseen[lent]
     strata = np.zeros(len(frame), dtype=int)
-    if size:
+    if len(frame) > wanted.size:
         points = reduce_dimensions(embeddings[frame], wanted.pca_components, seed)
         strata, _ = cluster(points, wanted.strata, seed)
-    drawn = stratified_sample(strata, size, rng)
+    drawn = stratified_sample(strata, wanted.size, rng)
     queue = queue_rows(
         faces.iloc[frame[drawn]],
         "validation",
         reason="representative",
         cluster=strata[drawn],
-        inclusion_probability=len(drawn) / max(len(frame), 1),
+        inclusion_probability=group_probability * len(drawn) / max(len(frame), 1),
     )
     write_csv(queue.sort_values("face_id"), QUEUE_DIR / "validation.csv")
-    print(f"sample_validation: {len(queue)} of {len(frame)} faces whose photo or track is unseen")
+    print(f"sample_validation: {len(queue)} of {len(unseen)} faces whose photo or track is unseen")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stages.core.validation import stratified_sample
+from stages.core.validation import draw_groups, stratified_sample
 
 
 @pytest.mark.parametrize(("n", "size"), [(0, 5), (1, 5), (5, 5), (7, 5), (100, 13), (100, 0)])
@@ -41,3 +41,22 @@ def test_the_same_generator_draws_the_same() -> None:
         stratified_sample(strata, 10, np.random.default_rng(seed)).tolist() for seed in (1, 1, 2)
     )
     assert first == again != other
+
+
+def test_groups_are_drawn_whole_and_leave_their_share_to_training() -> None:
+    groups = np.repeat([f"photo {n}" for n in range(9)], 4)
+    mask, probability = draw_groups(groups, 0.5, np.random.default_rng(0))
+    lent = set(groups[mask])
+    assert len(lent) == 5 and probability == 5 / 9
+    assert mask.sum() == 4 * len(lent), "a group is drawn with all its faces"
+
+
+def test_every_group_is_drawn_as_often_as_its_probability_says() -> None:
+    groups, rng = np.arange(10), np.random.default_rng(0)
+    times = sum(draw_groups(groups, 0.3, rng)[0].astype(int) for _ in range(4000))
+    assert np.abs(times / 4000 - 0.3).max() < 0.04
+
+
+def test_no_group_gives_none() -> None:
+    mask, _ = draw_groups(np.array([]), 0.5, np.random.default_rng(0))
+    assert mask.shape == (0,)

@@ -1,6 +1,24 @@
 """The iteration validation set: a stratified random sample with known inclusion probability."""
 
+import math
+
 import numpy as np
+
+
+def draw_groups(
+    groups: np.ndarray, share: float, rng: np.random.Generator
+) -> tuple[np.ndarray, float]:
+    """Draw at random a share of the groups, rounded up: the first phase of the sample.
+
+    A validation face closes its whole photo or track to training, so that without this a small
+    pool of crowded photos would be used up by validation alone.
+
+    Returns:
+        The mask (n,) of the drawn groups' faces, and the probability of each group to be drawn.
+    """
+    names = np.unique(groups)
+    drawn = rng.permutation(names)[: math.ceil(share * len(names))]
+    return np.isin(groups, drawn), len(drawn) / max(len(names), 1)
 
 
 def stratified_sample(strata: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
