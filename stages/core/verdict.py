@@ -22,7 +22,7 @@ class Evidence(NamedTuple):
     unseen_left: int
 
 
-class Test(NamedTuple):
+class Finding(NamedTuple):
     """One question's answer: `yes`, `no`, `unknown`, or `none` where there is no set to ask."""
 
     answer: str
@@ -64,49 +64,51 @@ def judge(evidence: Evidence, gate: Gate) -> dict[str, Any]:
     return _verdict("continue", reasons)
 
 
-def knowledge_kept(overfit: dict[str, Any], gate: Gate) -> Test:
+def knowledge_kept(overfit: dict[str, Any], gate: Gate) -> Finding:
     """Is old knowledge kept? Paired non-inferiority with the margin `gate.overfit_margin`."""
     if overfit["n"] == 0:
-        return Test(
+        return Finding(
             "none", "no over-fitting set: nothing was labelled in an earlier outer iteration"
         )
     delta, margin = overfit["delta"][gate.metric], gate.overfit_margin
     shown = f"over-fitting set, n = {overfit['n']}: {gate.metric} {_change(delta)}"
     if delta["low"] > -margin:
-        return Test("yes", f"{shown}: old knowledge is kept (a loss over {margin:g} is ruled out)")
+        return Finding(
+            "yes", f"{shown}: old knowledge is kept (a loss over {margin:g} is ruled out)"
+        )
     if delta["high"] < 0:
-        return Test("no", f"{shown}: old knowledge is lost")
+        return Finding("no", f"{shown}: old knowledge is lost")
     gap = max(abs(delta["value"]), abs(delta["value"] + margin))
     more = _more(overfit["n"], delta, gap)
-    return Test(
+    return Finding(
         "unknown", f"{shown}: kept or lost is open; {more} more such faces would tell", more
     )
 
 
-def data_helps(iteration: dict[str, Any], gate: Gate) -> Test:
+def data_helps(iteration: dict[str, Any], gate: Gate) -> Finding:
     """Does the new data still help? Paired superiority; a gain below `gate.min_gain` is none."""
     if iteration["n"] == 0:
-        return Test("none", "no validation face: this round's labels cannot be judged")
+        return Finding("none", "no validation face: this round's labels cannot be judged")
     delta = iteration["delta"][gate.metric]
     shown = f"validation set, n = {iteration['n']}: {gate.metric} {_change(delta)}"
     if delta["low"] > 0:
-        return Test("yes", f"{shown}: the new labels help")
+        return Finding("yes", f"{shown}: the new labels help")
     if delta["high"] < gate.min_gain:
-        return Test("no", f"{shown}: the new labels gain less than {gate.min_gain:g}")
+        return Finding("no", f"{shown}: the new labels gain less than {gate.min_gain:g}")
     gap = max(abs(delta["value"]), abs(gate.min_gain - delta["value"]))
     more = _more(iteration["n"], delta, gap)
-    return Test(
+    return Finding(
         "unknown", f"{shown}: gain or none is open; {more} more such faces would tell", more
     )
 
 
-def target_reached(iteration: dict[str, Any], gate: Gate) -> Test:
+def target_reached(iteration: dict[str, Any], gate: Gate) -> Finding:
     """Is the candidate's figure above the target with its whole interval?"""
     figure = iteration["candidate"][gate.metric]
     shown = f"{gate.metric} {figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
     met = figure["low"] >= gate.target
     words = "the target is met" if met else "the target is not yet proven"
-    return Test("yes" if met else "no", f"{shown} against the target {gate.target:g}: {words}")
+    return Finding("yes" if met else "no", f"{shown} against the target {gate.target:g}: {words}")
 
 
 def _more(n: int, delta: dict[str, float], gap: float) -> int:
