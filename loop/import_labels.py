@@ -1,6 +1,7 @@
 """`faceloop import`: labels that were made elsewhere, or by sorting crops into folders."""
 
 import argparse
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -11,10 +12,11 @@ from loop.state import State, next_step, read_state
 from loop.vote import read_truth
 from stages.core.anchors import place_rows
 from stages.core.errors import FaceloopError
-from stages.core.records import NOT_A_FACE, QUEUE, UNSURE, VOTES, as_table, queue_rows
+from stages.core.records import QUEUE, VOTES, as_table, queue_rows
 from stages.core.rounds import rounds_up_to
 from stages.files.labels import (
     check_annotator,
+    check_label,
     known_rounds,
     read_queue,
     read_rows,
@@ -55,11 +57,10 @@ def run(arguments: argparse.Namespace) -> int:
     check_annotator(arguments.annotator)
     state = read_state()
     faces = read_faces(state.settings.batches)
-    allowed = [*state.settings.classes, UNSURE, NOT_A_FACE]
     if arguments.path.is_dir():
-        said, passed_over = read_folders(arguments.path, faces, allowed)
+        said, passed_over = read_folders(arguments.path, faces, state.settings.classes)
     else:
-        said, passed_over = read_labels(arguments.path, faces, allowed, state), []
+        said, passed_over = read_labels(arguments.path, faces, state), []
     if not said:
         raise FaceloopError(f"{arguments.path}: no label found; see 'faceloop import --help'")
     check_once(said)
@@ -87,7 +88,7 @@ def now() -> str:
 
 
 def read_folders(
-    folder: Path, faces: pd.DataFrame, allowed: list[str]
+    folder: Path, faces: pd.DataFrame, classes: Sequence[str]
 ) -> tuple[list[Said], list[str]]:
     """Read a folder per class: exported crops by name, photos by their bytes.
 
@@ -104,8 +105,7 @@ def read_folders(
         label = path.relative_to(folder).parts[0]
         if path.parent == folder:
             continue  # a crop that nobody has sorted yet
-        if label not in allowed:
-            raise FaceloopError(f"{path}: unknown class {label!r}; allowed: {', '.join(allowed)}")
+        check_label(label, path.as_posix(), classes)
         if path.stem in known:
             said.append(Said(path.as_posix(), path.stem, label))
             continue
@@ -119,11 +119,11 @@ def read_folders(
     return said, passed_over
 
 
-def read_labels(path: Path, faces: pd.DataFrame, allowed: list[str], state: State) -> list[Said]:
+def read_labels(path: Path, faces: pd.DataFrame, state: State) -> list[Said]:
     """Read a CSV: face_id and label, or source and label with frame and box."""
     rows = read_rows(path, ["label"])
     if rows and "face_id" not in rows[0][1]:
-        truth = read_truth(path, allowed)
+        truth = read_truth(path, state.settings.classes)
         ids = place_by_source(truth, faces, state.settings.merge_labels.min_iou)
         rows = [
             (row, {**one, "face_id": found}) for (row, one), found in zip(rows, ids, strict=True)
@@ -131,10 +131,7 @@ def read_labels(path: Path, faces: pd.DataFrame, allowed: list[str], state: Stat
     known = set(faces["face_id"])
     said = []
     for row, one in rows:
-        if one["label"] not in allowed:
-            raise FaceloopError(
-                f"{path}:{row}: unknown class {one['label']!r}; allowed: {', '.join(allowed)}"
-            )
+        check_label(one["label"], f"{path}:{row}", state.settings.classes)
         if one.get("face_id") not in known:
             shown = one.get("face_id") or one.get("source", "")
             raise FaceloopError(f"{path}:{row}: unknown face {shown!r}: it is in no face table")

@@ -1,6 +1,7 @@
 """`faceloop vote --truth FILE`: what a person who knows the truth would have said."""
 
 import argparse
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,8 +10,8 @@ import pandas as pd
 from loop.state import next_step, read_state
 from stages.core.anchors import label_by_truth
 from stages.core.errors import FaceloopError
-from stages.core.records import BOX, NOT_A_FACE, UNSURE, VOTES, as_table
-from stages.files.labels import read_rows, with_votes, write_votes
+from stages.core.records import BOX, NOT_A_FACE, VOTES, as_table
+from stages.files.labels import check_label, read_rows, with_votes, write_votes
 
 TRUTH = {"source": "str", "frame": "Int64", **dict.fromkeys(BOX, "Float64"), "label": "str"}
 
@@ -38,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     state = read_state()
     if state.queue.empty:
         raise FaceloopError(f"{state.candidate} has no queue yet: run 'faceloop next'")
-    truth = read_truth(arguments.truth, [*state.settings.classes, UNSURE, NOT_A_FACE])
+    truth = read_truth(arguments.truth, state.settings.classes)
     labels = label_by_truth(state.queue, truth, state.settings.merge_labels.min_iou)
     votes = pd.DataFrame(
         {
@@ -56,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def read_truth(path: Path, allowed: list[str]) -> pd.DataFrame:
+def read_truth(path: Path, classes: Sequence[str]) -> pd.DataFrame:
     """Read a truth table: source and label, and where a source has several faces, frame and box.
 
     Raises:
@@ -64,10 +65,7 @@ def read_truth(path: Path, allowed: list[str]) -> pd.DataFrame:
     """
     rows = read_rows(path, ["source", "label"])
     for row, found in rows:
-        if found["label"] not in allowed:
-            raise FaceloopError(
-                f"{path}:{row}: unknown class {found['label']!r}; allowed: {', '.join(allowed)}"
-            )
+        check_label(found["label"], f"{path}:{row}", classes)
     table = pd.DataFrame([found for _, found in rows], columns=list(TRUTH))
     try:
         numbers = table[["frame", *BOX]].replace("", None).apply(pd.to_numeric)

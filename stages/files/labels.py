@@ -129,17 +129,24 @@ def read_vote_file(path: Path, faces: set[str], classes: Sequence[str]) -> pd.Da
 def _check_vote(
     vote: dict[str, str], path: Path, row: int, faces: set[str], classes: Sequence[str]
 ) -> None:
-    allowed = [*classes, UNSURE, NOT_A_FACE]
-    if vote["label"] not in allowed:
-        raise FaceloopError(
-            f"{path}:{row}: unknown class {vote['label']!r}; allowed: {', '.join(allowed)}"
-        )
+    check_label(vote["label"], f"{path}:{row}", classes)
     if vote["face_id"] not in faces:
         raise FaceloopError(
             f"{path}:{row}: unknown face {vote['face_id']!r}: it is not in "
             f"{path.with_name('queue.csv')}; a spreadsheet may have bent the id "
             "(keep that column as text)"
         )
+
+
+def check_label(label: str, where: str, classes: Sequence[str]) -> None:
+    """Refuse a label that people are not offered.
+
+    Raises:
+        FaceloopError: with what is allowed.
+    """
+    allowed = [*classes, UNSURE, NOT_A_FACE]
+    if label not in allowed:
+        raise FaceloopError(f"{where}: unknown class {label!r}; allowed: {', '.join(allowed)}")
 
 
 def check_annotator(name: str, where: object = "--as") -> None:
