@@ -32,7 +32,7 @@ from stages.files.media import (
     sha256_of,
 )
 from stages.files.params import read_params
-from stages.files.tables import FACES_DIR, write_csv, write_faces
+from stages.files.tables import FACES_DIR, write_csv, write_parquet
 from stages.files.weights import MTCNN, load_mtcnn, pick_device
 
 
@@ -65,7 +65,7 @@ def main(batch: str) -> None:
     table = as_table(faces, FACES).sort_values(["source", "frame", "x0", "face_id"])
     write_crops(crops, crops_path(batch))
     write_csv(as_table(sorted(rejected), REJECTED), FACES_DIR / f"{batch}.rejected.csv")
-    write_faces(as_table(table, FACES), FACES_DIR / f"{batch}.parquet")
+    write_parquet(as_table(table, FACES), FACES_DIR / f"{batch}.parquet")
     print(
         f"extract_faces {batch}: {len(table)} faces, {table['duplicate_of'].notna().sum()} of them "
         f"near-duplicates; {_counted(rejected)}"

@@ -3,7 +3,7 @@
 import numpy as np
 
 from stages.core.fit_head import fit_head
-from stages.core.records import LABELLED
+from stages.core.records import LABELLED, p_columns
 from stages.files.console import run_stage
 from stages.files.heads import MODELS_DIR, write_head
 from stages.files.params import read_params
@@ -14,11 +14,12 @@ from stages.files.tables import (
     read_features,
     write_csv,
     write_json,
+    write_parquet,
 )
 
 
 def main(round_name: str) -> None:
-    """Write `models/<round>.safetensors`, its figures `.json`, and two plots' points."""
+    """Write `models/<round>.safetensors`, its figures, out-of-fold table and two plots' points."""
     settings = read_params()
     labelled = read_csv(LABELLED_DIR / f"{round_name}.csv", LABELLED)
     faces = labelled[labelled["split"] == "train"]
@@ -49,6 +50,9 @@ def main(round_name: str) -> None:
     }
     write_head(fit.head, MODELS_DIR / f"{round_name}.safetensors")
     write_json(figures, MODELS_DIR / f"{round_name}.json")
+    held_out = faces[["batch", "face_id", "label"]].head(len(fit.out_of_fold))  # all, or none
+    p = dict(zip(p_columns(settings.classes), fit.out_of_fold.T, strict=True))
+    write_parquet(held_out.assign(**p), MODELS_DIR / f"{round_name}.out_of_fold.parquet")
     write_csv(fit.curve, MODELS_DIR / f"{round_name}.loss.csv")
     write_csv(fit.scores, MODELS_DIR / f"{round_name}.cross_validation.csv")
     print(

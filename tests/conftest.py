@@ -36,7 +36,7 @@ from stages.files.tables import (
     read_batch,
     write_array,
     write_csv,
-    write_faces,
+    write_parquet,
 )
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -99,7 +99,7 @@ class Project:
         features = np.eye(3, 8)[np.arange(n) % 3] + rng.normal(scale=0.3, size=(n, 8))
         features /= np.linalg.norm(features, axis=1, keepdims=True)
         with self.here():
-            write_faces(rows, FACES_DIR / f"{name}.parquet")
+            write_parquet(rows, FACES_DIR / f"{name}.parquet")
             write_array(features.astype(np.float16), EMBEDDINGS_DIR / f"{name}.npy")
             write_crops(
                 {face_id: jpeg((at * 7 % 256, 90, 120)) for at, face_id in enumerate(rows.face_id)},

@@ -90,6 +90,7 @@ def test_no_label_gives_the_uniform_prior() -> None:
     p = predict(fit.head, np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32))
     np.testing.assert_allclose(p, 1 / 3)
     assert len(fit.scores) == 0 and fit.head.temperature == 1 and len(fit.curve) >= 1
+    assert fit.out_of_fold.shape == (0, 3)
 
 
 def test_a_class_without_example_gets_the_least_probability() -> None:
@@ -146,7 +147,7 @@ def test_the_strength_with_the_least_held_out_loss_is_chosen() -> None:
     assert fit.head.l2 == best and set(fit.scores["l2"]) == set(strengths)
 
 
-def test_held_out_losses_equal_fitting_fold_by_fold() -> None:
+def test_held_out_probabilities_equal_fitting_fold_by_fold() -> None:
     features, labels, groups = data()
     l2, fold_of = 0.1, _folds(labels, groups, 4, seed=3)
     fit = fit_head(features, labels, groups, CLASSES, "mtcnn-onet", settings([l2]), seed=3)
@@ -161,6 +162,7 @@ def test_held_out_losses_equal_fitting_fold_by_fold() -> None:
         ).fit(x[inside], labels[inside], sample_weight=weights[inside])
         warmed = model.predict_proba(x[~inside]) ** (1 / fit.head.temperature)
         p = warmed / warmed.sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(fit.out_of_fold[~inside], p, atol=5e-3)
         losses[~inside] = -np.log(p[np.arange((~inside).sum()), labels[~inside]])
     expected = (weights * losses).mean()
     assert fit.scores["log_loss"].iloc[0] == pytest.approx(expected, abs=2e-3)

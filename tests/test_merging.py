@@ -11,7 +11,7 @@ from stages.core.records import LABELLED
 from stages.core.rounds import next_round, outer_of, rounds_up_to
 from stages.core.splits import next_overfit_groups
 from stages.files.params import read_params
-from stages.files.tables import FACES_DIR, read_batch, read_csv, read_json, write_faces
+from stages.files.tables import FACES_DIR, read_batch, read_csv, read_json, write_parquet
 
 SEED, FIRST, SECOND = "o00-i00", "o01-i00", "o01-i01"
 
@@ -192,7 +192,7 @@ def extract_again(project: Any, shift: int, lose: tuple[int, ...] = ()) -> None:
     faces["face_id"] = "new" + faces["face_id"].str[3:]
     faces["x0"] += shift
     faces["x1"] += shift
-    write_faces(faces.drop(index=list(lose)), FACES_DIR / "pool.parquet")
+    write_parquet(faces.drop(index=list(lose)), FACES_DIR / "pool.parquet")
 
 
 def test_votes_outlive_a_re_extraction(three_rounds: Any) -> None:

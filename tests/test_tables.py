@@ -21,8 +21,8 @@ from stages.files.tables import (
     read_json,
     write_array,
     write_csv,
-    write_faces,
     write_json,
+    write_parquet,
 )
 
 AWKWARD = [
@@ -192,7 +192,7 @@ def test_a_pool_without_a_batch_or_with_other_embeddings_is_refused(project: Any
     project.add_batch("pool", photos=3)
     project.add_labelled("o00-i00")
     assert len(read_pool(read_params()).faces) == 3
-    write_faces(read_batch("pool").iloc[:2], Path("data/faces/pool.parquet"))
+    write_parquet(read_batch("pool").iloc[:2], Path("data/faces/pool.parquet"))
     with pytest.raises(FaceloopError, match="has 2 faces and 3 embeddings: run 'dvc repro'"):
         read_pool(read_params())
     project.set({"batches": []})

@@ -14,18 +14,22 @@ from stages.core.head import softmax
 from stages.core.records import Head
 from stages.core.settings import Train
 
+SCORES = ["l2", "log_loss", "accuracy", "temperature"]
+
 
 class Fit(NamedTuple):
     """A trained head and how it came about.
 
     `scores` has a row an L2 strength: l2, class-balanced log_loss and accuracy over the held-out
     folds, and their temperature (empty where there was too little to hold out); `curve` has the
-    loss after each evaluation.
+    loss after each evaluation; `out_of_fold` has the probabilities (n, C) that heads of the chosen
+    strength gave each face while its group was held out (no row where nothing was).
     """
 
     head: Head
     scores: pd.DataFrame
     curve: pd.DataFrame
+    out_of_fold: np.ndarray
 
 
 def fit_head(
@@ -56,12 +60,13 @@ def fit_head(
     y = torch.from_numpy(labels.astype(np.int64))
     weights = _balanced_weights(labels, len(classes))
     folds = _folds(labels, groups, settings.folds, seed)
-    scores, l2, temperature = _cross_validate(x, y, weights, folds, len(classes), settings)
+    scores, held_out = _cross_validate(x, y, weights, folds, len(classes), settings)
+    l2, temperature = _best(scores, settings)
     parameters, losses = _minimise(x, y, weights[:, None], len(classes), l2, settings)
     solution = parameters[:, 0].numpy()
     head = Head(tuple(classes), solution[:-1], solution[-1], mean, scale, temperature, l2, embedder)
     curve = pd.DataFrame({"evaluation": range(1, len(losses) + 1), "loss": losses})
-    return Fit(head, scores, curve)
+    return Fit(head, scores, curve, softmax(held_out / temperature))
 
 
 def _standardisation(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -102,20 +107,16 @@ def _cross_validate(
     fold_of: np.ndarray,
     n_classes: int,
     settings: Train,
-) -> tuple[pd.DataFrame, float, float]:
-    """Return scores a strength, the best strength and the temperature from its held-out logits.
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return scores a strength, and the best strength's held-out logits (n, C); (0, C) of none.
 
     Strengths are compared at their own temperatures: a strong penalty only shrinks the logits, and
     that is put right afterwards.
     """
     strengths = sorted(settings.l2, reverse=True)
     if len(fold_of) == 0:
-        return (
-            pd.DataFrame(columns=["l2", "log_loss", "accuracy", "temperature"]),
-            strengths[0],
-            1.0,
-        )
-    rows = []
+        return pd.DataFrame(columns=SCORES), np.empty((0, n_classes))
+    rows, held_out = [], []
     inside = torch.from_numpy(fold_of[:, None] != np.arange(fold_of.max() + 1))
     fold_weights = weights[:, None] * inside
     start = None
@@ -125,17 +126,20 @@ def _cross_validate(
         logits = _logits(x, start)[np.arange(len(y)), fold_of]
         temperature = _temperature(logits.numpy(), y.numpy())
         losses = cross_entropy(logits / temperature, y, reduction="none")
-        rows.append(
-            {
-                "l2": l2,
-                "log_loss": float((weights * losses).mean()),
-                "accuracy": float((weights * (logits.argmax(1) == y)).mean()),
-                "temperature": temperature,
-            }
-        )
-    scores = pd.DataFrame(rows)
-    best = int(scores["log_loss"].argmin())
-    return scores, strengths[best], float(scores["temperature"][best])
+        hits = logits.argmax(1) == y
+        log_loss, accuracy = (float((weights * each).mean()) for each in (losses, hits))
+        rows.append((l2, log_loss, accuracy, temperature))
+        held_out.append(logits.numpy())
+    scores = pd.DataFrame(rows, columns=SCORES)
+    return scores, held_out[int(scores["log_loss"].argmin())]
+
+
+def _best(scores: pd.DataFrame, settings: Train) -> tuple[float, float]:
+    """Return the strength of least log loss and its temperature; without scores, the strongest."""
+    if scores.empty:
+        return max(settings.l2), 1.0
+    best = scores.iloc[int(scores["log_loss"].argmin())]
+    return float(best["l2"]), float(best["temperature"])
 
 
 def _temperature(logits: np.ndarray, labels: np.ndarray) -> float:

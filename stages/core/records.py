@@ -121,6 +121,11 @@ class HeldOut:
     candidate: Head
 
 
+def p_columns(classes: Sequence[str]) -> list[str]:
+    """Return the names of the columns that hold each class's probability."""
+    return [f"p_{name}" for name in classes]
+
+
 def as_table(rows: Any, columns: dict[str, str]) -> pd.DataFrame:
     """Return `rows` as a table with just these columns, in this order, of these types."""
     table = pd.DataFrame(rows, columns=list(columns))

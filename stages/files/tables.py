@@ -63,10 +63,10 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def write_faces(faces: pd.DataFrame, path: Path) -> None:
-    """Write a face table as Parquet."""
+def write_parquet(table: pd.DataFrame, path: Path) -> None:
+    """Write a machine-sized table as Parquet."""
     with replacing(path) as partial:
-        faces.to_parquet(partial, index=False)
+        table.to_parquet(partial, index=False)
 
 
 def read_faces(batches: Sequence[str]) -> pd.DataFrame:
