@@ -65,12 +65,15 @@ QUEUED = {**QUEUE, "round": "str"}
 CAST_VOTES = {**VOTES, "annotator": "str", "round": "str"}
 REQUIRED_OF_A_VOTE = ("face_id", "label")
 
-# One row is a face that somebody voted on; split is train, overfit, validation or unused.
+# One row is a face that somebody voted on; split is train, overfit, validation or unused. Purpose
+# and inclusion_probability (blank unless drawn at random) are those it was first asked with.
 LABELLED = {
     "face_id": "str",
     "batch": "str",
     "round": "str",
     "group": "str",
+    "purpose": "str",
+    "inclusion_probability": "float64",
     "split": "str",
     "label": "str",
     "confidence": "float64",
