@@ -35,7 +35,8 @@ def pick_device(wanted: str) -> torch.device:
 
 def load_mtcnn(min_face_px: int, device: torch.device) -> MTCNN:
     """Return MTCNN with the weights that facenet-pytorch ships, finding all faces of a picture."""
-    return MTCNN(keep_all=True, min_face_size=min_face_px, device=device).eval()
+    mtcnn = MTCNN(keep_all=True, min_face_size=min_face_px, device=device).eval()
+    return mtcnn.to(memory_format=torch.channels_last)
 
 
 def load_network(
