@@ -140,6 +140,11 @@ class SampleDiverse(Block):
         return self
 
 
+class Report(Block):
+    faces: bool
+    faces_shown: Count
+
+
 class Settings(Block):
     """The whole of params.yaml."""
 
@@ -157,6 +162,7 @@ class Settings(Block):
     sample_validation: SampleValidation
     sample_uncertain: SampleUncertain
     sample_diverse: SampleDiverse
+    report: Report
 
     @model_validator(mode="after")
     def _names_once(self) -> Self:
