@@ -48,12 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
             for this format, or no model is here to predict.
     """
     state, folder = read_state(), arguments.folder
-    if folder.resolve().is_relative_to(Path.cwd()):
-        raise FaceloopError(
-            f"{folder} is inside the project, where git takes faces: try ../to-label"
-        )
-    if folder.exists():
-        raise FaceloopError(f"{folder} is there already: name a new folder")
+    check_folder(folder)
     embed = arguments.images == "embedded"
     if arguments.to != "label-studio" and (arguments.predictions or not embed):
         raise FaceloopError("--images and --predictions go with --to label-studio alone")
@@ -77,6 +72,20 @@ def run(arguments: argparse.Namespace) -> int:
         )
     print(f"then: {then}")
     return 0
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that is there, or in the project.
+
+    Raises:
+        FaceloopError: with another to name.
+    """
+    if folder.resolve().is_relative_to(Path.cwd()):
+        raise FaceloopError(
+            f"{folder} is inside the project, where git takes faces: try ../to-label"
+        )
+    if folder.exists():
+        raise FaceloopError(f"{folder} is there already: name a new folder")
 
 
 def shuffled_crops(waiting: pd.DataFrame, state: State) -> dict[str, bytes]:

@@ -63,22 +63,21 @@ def run(arguments: argparse.Namespace) -> int:
         raise FaceloopError(f"{told}; see 'faceloop import --help'")
     people = {one.by for one in found.said}
     names = name_everybody(people, path, arguments.annotator, arguments.who)
-    by_name: dict[str, list[Said]] = {name: [] for name in sorted(names.values())}
-    for one in found.said:
-        by_name[names[one.by]].append(one)
-    said = {name: once_each(theirs) for name, theirs in by_name.items()}
+    said = {
+        name: once_each([one for one in found.said if names[one.by] == name])
+        for name in sorted(set(names.values()))
+    }
+    candidate, classes = state.candidate, state.settings.classes
     merged = {
-        name: with_votes(
-            state.candidate, name, as_votes(theirs, found.mode), state.settings.classes
-        )
+        name: with_votes(candidate, name, as_votes(theirs, found.mode), classes)
         for name, theirs in said.items()
     }
     new = new_to_queue([one for theirs in said.values() for one in theirs], faces, state)
     # All checks come before the first byte is written.
     if len(new):
-        write_queue(as_table(pd.concat([state.queue, new]), QUEUE), state.candidate)
+        write_queue(as_table(pd.concat([state.queue, new]), QUEUE), candidate)
     for name, votes in merged.items():
-        write_votes(state.candidate, name, votes)
+        write_votes(candidate, name, votes)
     told = ", ".join(f"{len(theirs)} labels by {name}" for name, theirs in said.items())
     print(f"import: {told}, {len(new)} faces new to the queue")
     for line in found.no_vote:

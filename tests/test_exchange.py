@@ -106,8 +106,8 @@ def test_no_vote_of_a_real_export_is_lost(faces: Any, capsys: Any) -> None:
 
 def test_skips_and_drafts_of_a_real_export_are_counted(faces: Any, capsys: Any) -> None:
     said = run(capsys, "import", FULL, "--who", who("1,ana", "2,ben"))[1]
-    assert "- 2 skipped: no vote" in said
-    assert "- 1 drafts that nobody submitted: no vote" in said
+    assert "- 2 x skipped: no vote" in said
+    assert "- 1 x draft that nobody submitted: no vote" in said
 
 
 def test_a_real_exports_times_become_the_votes(faces: Any, capsys: Any) -> None:
@@ -221,13 +221,13 @@ WRONG: list[tuple[Any, str]] = [
     ([{"data": {"image": "x"}, "annotations": []}], "0.data.face_id (counted from 0)"),
     ([{"data": {"face_id": IDS[0]}}], "is no full export of Label Studio (0.annotations)"),
     ({"a": 1}, "is no full export"),
-    ([task(IDS[0], annotation(None))], "no label found; 1 skipped"),
+    ([task(IDS[0], annotation(None))], "no label found; 1 x skipped"),
     ([task(IDS[0], annotation("none", completed_by="ana"))], "0.annotations.0.completed_by"),
     (
         [task(IDS[0], annotation("none", result=[{"type": "choices", "value": {"choices": 5}}]))],
         "0.annotations.0.result.0.value.choices",
     ),
-    ([task(IDS[0], annotation("none", result=[]))], "1 submitted without a choice"),
+    ([task(IDS[0], annotation("none", result=[]))], "1 x submitted without a choice"),
     (
         [task(IDS[0], annotation("none", result=annotation("none")["result"] * 2))],
         "several choices",
@@ -259,14 +259,14 @@ def test_a_file_too_large_for_memory_is_refused_unread(
 
 def test_votes_given_with_a_prediction_in_sight_are_told(faces: Any, capsys: Any) -> None:
     path = export_of([task(IDS[0], annotation("none"), predictions=[{"result": []}])])
-    assert "1 tasks showed a prediction" in run(capsys, "import", path, "--as", "ana")[1]
+    assert "1 x task that showed a prediction" in run(capsys, "import", path, "--as", "ana")[1]
 
 
 def test_an_annotation_that_somebody_else_changed_is_told(faces: Any, capsys: Any) -> None:
     own = task(IDS[0], annotation("none", 1, updated_by=1))
     path = export_of([own, task(IDS[1], annotation("none", {"id": 1, "email": "a"}, updated_by=2))])
     said = run(capsys, "import", path, "--who", who("1,ana"))[1]
-    assert "- 1 last changed by another, and taken as their author's" in said
+    assert "- 1 x last changed by another, and taken as their author's" in said
 
 
 def test_regions_that_are_no_choice_are_passed_over(faces: Any, capsys: Any) -> None:
@@ -383,7 +383,7 @@ def test_options_of_one_format_are_refused_for_another(
 def test_cvats_tags_become_votes(faces: Any, capsys: Any) -> None:
     code, said = run(capsys, "import", DATA / "cvat_images.xml", "--as", "ana")
     assert code == 0 and "2 labels by ana" in said
-    assert "- 2 images without a tag" in said and "- 1 tags set by a model" in said
+    assert "- 2 x image without a tag" in said and "- 1 x tag set by a model" in said
     assert votes_of("ana") == {"0000000000000000": "glasses", "000000009e3779b1": "unsure"}
     assert set(pd.read_csv(f"labels/{SEED}/ana.csv")["mode"]) == {"cvat"}
 

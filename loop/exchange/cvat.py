@@ -63,8 +63,8 @@ def read_cvat(path: Path, known: frozenset[str], classes: Sequence[str]) -> Foun
         for label in by_hand:
             check_label(label, where, classes)
             said.append(Said(where, face_id, label))
-    counts = {"images without a tag: no vote": bare, "tags set by a model: no vote": automatic}
-    return Found(said, [f"{count} {words}" for words, count in counts.items() if count], "cvat")
+    counts = {"image without a tag: no vote": bare, "tag set by a model: no vote": automatic}
+    return Found(said, [f"{count} x {words}" for words, count in counts.items() if count], "cvat")
 
 
 def read_images(path: Path) -> list[Element]:

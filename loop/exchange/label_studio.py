@@ -5,7 +5,7 @@ from datetime import UTC
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, FailFast, Field, TypeAdapter, ValidationError
 
 from loop.exchange.said import Found, Person, Said, check_known, check_size
 from stages.core.errors import FaceloopError
@@ -73,8 +73,8 @@ def read_label_studio(path: Path, known: frozenset[str], classes: list[str]) -> 
     for place, task in enumerate(read_tasks(path)):
         where = f"{path}: task {place if task.id is None else task.id}"
         check_known(task.data.face_id, known, where)
-        notes["drafts that nobody submitted: no vote"] += len(task.drafts)
-        notes["tasks showed a prediction: their votes are not blind"] += bool(task.predictions)
+        notes["draft that nobody submitted: no vote"] += len(task.drafts)
+        notes["task that showed a prediction: its votes are not blind"] += bool(task.predictions)
         for annotation in task.annotations:
             here = f"{where}, annotation {annotation.id}"
             if annotation.was_cancelled:
@@ -86,7 +86,7 @@ def read_label_studio(path: Path, known: frozenset[str], classes: list[str]) -> 
                 said.append(vote_of(annotation, here, task.data.face_id, label))
                 if is_anothers(annotation):
                     notes["last changed by another, and taken as their author's"] += 1
-    return Found(said, [f"{n} {words}" for words, n in notes.items() if n], "label-studio")
+    return Found(said, [f"{n} x {words}" for words, n in notes.items() if n], "label-studio")
 
 
 def read_tasks(path: Path) -> list[Task]:
@@ -97,7 +97,7 @@ def read_tasks(path: Path) -> list[Task]:
     """
     check_size(path.stat().st_size, path)
     try:
-        return TypeAdapter(list[Task]).validate_json(path.read_bytes())
+        return TypeAdapter(Annotated[list[Task], FailFast()]).validate_json(path.read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(key) for key in first["loc"])
