@@ -1,47 +1,119 @@
-"""`faceloop export`: the queue's crops as files, for labelling by sorting them into folders."""
+"""`faceloop export`: the queue's crops, for labelling by sorting files or in other software."""
 
 import argparse
 from pathlib import Path
 
-from tqdm import tqdm
+import numpy as np
+import pandas as pd
 
-from loop.state import read_state
+from loop.exchange.cvat import write_cvat
+from loop.exchange.folders import write_folders
+from loop.exchange.label_studio_tasks import Prediction, write_label_studio
+from loop.state import State, read_state
 from stages.core.errors import FaceloopError
-from stages.core.records import NOT_A_FACE, UNSURE
+from stages.core.head import predict
+from stages.core.randomness import order_key
 from stages.files.crops import read_crops
+from stages.files.heads import MODELS_DIR, read_head
+from stages.files.tables import embedding_width, read_features
+
+FORMATS = ("folders", "label-studio", "cvat")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the folder to write to."""
+    """Take the folder to write to, and for what software."""
     parser.add_argument("folder", type=Path, help="where to write; it must not be there yet")
+    parser.add_argument("--to", choices=FORMATS, default="folders", help="default: folders")
+    parser.add_argument(
+        "--images",
+        choices=("embedded", "files"),
+        default="embedded",
+        help="for label-studio: pictures in tasks.json (default), or beside it, for big queues",
+    )
+    parser.add_argument(
+        "--predictions",
+        action="store_true",
+        help="for label-studio: show the model's answer, which bends people's; labels in a "
+        "validation set made like that measure nothing",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write unanswered crops as `<face_id>.jpg` beside an empty folder per class.
+    """Write unanswered crops, in an order by chance, as the other software takes them.
 
-    Nothing tells validation from training faces, nor what the model thinks.
+    Nothing tells validation from training faces, nor, unless asked, what the model thinks.
 
     Raises:
-        FaceloopError: the folder is there or inside the project, or no face waits.
+        FaceloopError: the folder is there or inside the project, no face waits, an option is not
+            for this format, or no model is here to predict.
     """
     state, folder = read_state(), arguments.folder
+    check_folder(folder)
+    embed = arguments.images == "embedded"
+    if arguments.to != "label-studio" and (arguments.predictions or not embed):
+        raise FaceloopError("--images and --predictions go with --to label-studio alone")
+    waiting = state.queue[state.queue["face_id"].isin(state.unanswered)]
+    if waiting.empty:
+        raise FaceloopError("no face waits for a label: 'faceloop status' tells what does")
+    crops = shuffled_crops(waiting, state)
+    classes = state.settings.classes
+    if arguments.to == "label-studio":
+        predictions = predicted(waiting, state) if arguments.predictions else {}
+        then = write_label_studio(folder, crops, classes, embed, predictions)
+    elif arguments.to == "cvat":
+        then = write_cvat(folder, crops, classes)
+    else:
+        then = write_folders(folder, crops, classes)
+    print(f"export: {len(waiting)} crops in {folder}/")
+    if arguments.predictions:
+        print(
+            "- NOT BLIND: people will see what the model thinks, and lean to it; figures on a "
+            "validation set labelled like this flatter the model"
+        )
+    print(f"then: {then}")
+    return 0
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that is there, or in the project.
+
+    Raises:
+        FaceloopError: with another to name.
+    """
     if folder.resolve().is_relative_to(Path.cwd()):
         raise FaceloopError(
             f"{folder} is inside the project, where git takes faces: try ../to-label"
         )
     if folder.exists():
         raise FaceloopError(f"{folder} is there already: name a new folder")
-    waiting = state.queue[state.queue["face_id"].isin(state.unanswered)]
-    if waiting.empty:
-        raise FaceloopError("no face waits for a label: 'faceloop status' tells what does")
+
+
+def shuffled_crops(waiting: pd.DataFrame, state: State) -> dict[str, bytes]:
+    """Return the faces' crops by id, in a seeded order that tells no purpose."""
     crops: dict[str, bytes] = {}
     for batch, faces in waiting.groupby("batch", sort=True):
         ids = faces["face_id"].tolist()
         crops |= zip(ids, read_crops(str(batch), ids), strict=True)
-    for name in [*state.settings.classes, UNSURE, NOT_A_FACE]:
-        (folder / name).mkdir(parents=True)
-    for face_id, jpeg in tqdm(crops.items(), "export", unit="crop", disable=None):
-        (folder / f"{face_id}.jpg").write_bytes(jpeg)
-    print(f"export: {len(waiting)} crops in {folder}/")
-    print(f"then: move each into its class's folder there; faceloop import {folder} --as YOUR-NAME")
-    return 0
+    seed, name = state.settings.seed, state.candidate
+    order = sorted(crops, key=lambda face_id: order_key(seed, "export", name, face_id))
+    return {face_id: crops[face_id] for face_id in order}
+
+
+def predicted(waiting: pd.DataFrame, state: State) -> dict[str, Prediction]:
+    """Return the candidate model's likeliest class of each face, and its probability.
+
+    Raises:
+        FaceloopError: the model is not here, is of other classes or embeddings, or knows nothing.
+    """
+    path, classes = MODELS_DIR / f"{state.candidate}.safetensors", state.settings.classes
+    head, width = read_head(path), embedding_width(state.settings.batches)
+    if list(head.classes) != classes or len(head.weight) != width:
+        raise FaceloopError(f"{path} is of other classes or embeddings: run 'dvc repro'")
+    p = predict(head, read_features(waiting, width))
+    if np.ptp(p) == 0:
+        raise FaceloopError(f"{path} has seen no label yet: there is nothing to predict with")
+    best = p.argmax(axis=1)
+    return {
+        face_id: (classes[at], float(row[at]))
+        for face_id, at, row in zip(waiting["face_id"], best, p, strict=True)
+    }

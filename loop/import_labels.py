@@ -4,47 +4,44 @@ import argparse
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 
+from loop.exchange.annotators import name_everybody
+from loop.exchange.csv_labels import read_csv_labels
+from loop.exchange.cvat import read_cvat
+from loop.exchange.folders import read_folders
+from loop.exchange.label_studio import read_label_studio
+from loop.exchange.said import Found, Said, once_each
 from loop.state import State, next_step, read_state
-from loop.vote import read_truth
-from stages.core.anchors import place_rows
 from stages.core.errors import FaceloopError
 from stages.core.records import QUEUE, VOTES, as_table, queue_rows
 from stages.core.rounds import rounds_up_to
 from stages.files.labels import (
     check_annotator,
-    check_label,
     known_rounds,
     read_queue,
-    read_rows,
     with_votes,
     write_queue,
     write_votes,
 )
-from stages.files.media import PHOTO_SUFFIXES, sha256_of
 from stages.files.tables import read_faces
-
-
-class Said(NamedTuple):
-    """One imported label: where it stands, the face, the label."""
-
-    where: str
-    face_id: str
-    label: str
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take what to import and whose labels they are."""
-    parser.add_argument("path", type=Path, help="a folder per class, or a CSV")
     parser.add_argument(
-        "--as",
-        dest="annotator",
-        required=True,
-        metavar="NAME",
-        help="whose labels these are",
+        "path",
+        type=Path,
+        help="folder per class, CSV, Label Studio's full JSON, or CVAT's 'images 1.1' (XML or zip)",
+    )
+    whose = parser.add_mutually_exclusive_group()
+    whose.add_argument("--as", dest="annotator", metavar="NAME", help="whose labels these are")
+    whose.add_argument(
+        "--who",
+        type=Path,
+        metavar="TABLE.csv",
+        help="of several people's: columns their (e-mail or id) and name; keep it out of git",
     )
 
 
@@ -52,128 +49,72 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the labels as votes of the candidate round; faces not queued join its queue.
 
     Raises:
-        FaceloopError: with file and row: an unknown class or face, or one labelled before.
+        FaceloopError: with file and place: an unknown class, face or person, a face labelled
+            before, or two labels by one person for one face.
     """
-    check_annotator(arguments.annotator)
+    path = arguments.path
+    if arguments.annotator is not None:
+        check_annotator(arguments.annotator)
     state = read_state()
     faces = read_faces(state.settings.batches)
-    if arguments.path.is_dir():
-        said, passed_over = read_folders(arguments.path, faces, state.settings.classes)
-    else:
-        said, passed_over = read_labels(arguments.path, faces, state), []
-    if not said:
-        raise FaceloopError(f"{arguments.path}: no label found; see 'faceloop import --help'")
-    check_once(said)
-    votes = as_table(
-        [
-            {"face_id": one.face_id, "label": one.label, "labelled_at": now(), "mode": "import"}
-            for one in said
-        ],
-        VOTES,
-    )
+    found = read_any(path, faces, state)
+    if not found.said:
+        told = "; ".join([f"{path}: no label found", *found.no_vote])
+        raise FaceloopError(f"{told}; see 'faceloop import --help'")
+    people = {one.by for one in found.said}
+    names = name_everybody(people, path, arguments.annotator, arguments.who)
+    said = {
+        name: once_each([one for one in found.said if names[one.by] == name])
+        for name in sorted(set(names.values()))
+    }
+    candidate, classes = state.candidate, state.settings.classes
+    merged = {
+        name: with_votes(candidate, name, as_votes(theirs, found.mode), classes)
+        for name, theirs in said.items()
+    }
+    new = new_to_queue([one for theirs in said.values() for one in theirs], faces, state)
     # All checks come before the first byte is written.
-    merged = with_votes(state.candidate, arguments.annotator, votes, state.settings.classes)
-    added = join_queue(said, faces, state)
-    write_votes(state.candidate, arguments.annotator, merged)
-    print(f"import: {len(said)} labels by {arguments.annotator}, {added} faces new to the queue")
-    for line in passed_over:
-        print(f"- passed over: {line}")
+    if len(new):
+        write_queue(as_table(pd.concat([state.queue, new]), QUEUE), candidate)
+    for name, votes in merged.items():
+        write_votes(candidate, name, votes)
+    told = ", ".join(f"{len(theirs)} labels by {name}" for name, theirs in said.items())
+    print(f"import: {told}, {len(new)} faces new to the queue")
+    for line in found.no_vote:
+        print(f"- {line}")
     print(f"then: {next_step(read_state())}")
     return 0
 
 
-def now() -> str:
-    """Return the time, UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def read_folders(
-    folder: Path, faces: pd.DataFrame, classes: Sequence[str]
-) -> tuple[list[Said], list[str]]:
-    """Read a folder per class: exported crops by name, photos by their bytes.
-
-    Returns:
-        The labels, and the photos passed over for holding no face, or several, with the reason.
-    """
-    known = set(faces["face_id"])
-    originals = faces[faces["duplicate_of"].isna()]
-    by_bytes = originals.groupby("source_sha256")["face_id"].agg(list).to_dict()
-    said, passed_over = [], []
-    for path in sorted(folder.rglob("*")):
-        if not path.is_file() or path.suffix.lower() not in PHOTO_SUFFIXES:
-            continue
-        label = path.relative_to(folder).parts[0]
-        if path.parent == folder:
-            continue  # a crop that nobody has sorted yet
-        check_label(label, path.as_posix(), classes)
-        if path.stem in known:
-            said.append(Said(path.as_posix(), path.stem, label))
-            continue
-        found = by_bytes.get(sha256_of(path))
-        if found is None:
-            passed_over.append(f"{path}: no face was found in it, or it is in no batch")
-        elif len(found) > 1:
-            passed_over.append(f"{path}: {len(found)} faces; label them in the queue")
-        else:
-            said.append(Said(path.as_posix(), found[0], label))
-    return said, passed_over
-
-
-def read_labels(path: Path, faces: pd.DataFrame, state: State) -> list[Said]:
-    """Read a CSV: face_id and label, or source and label with frame and box."""
-    rows = read_rows(path, ["label"])
-    if rows and "face_id" not in rows[0][1]:
-        truth = read_truth(path, state.settings.classes)
-        ids = place_by_source(truth, faces, state.settings.merge_labels.min_iou)
-        rows = [
-            (row, {**one, "face_id": found}) for (row, one), found in zip(rows, ids, strict=True)
-        ]
-    known = set(faces["face_id"])
-    said = []
-    for row, one in rows:
-        check_label(one["label"], f"{path}:{row}", state.settings.classes)
-        if one.get("face_id") not in known:
-            shown = one.get("face_id") or one.get("source", "")
-            raise FaceloopError(f"{path}:{row}: unknown face {shown!r}: it is in no face table")
-        said.append(Said(f"{path}:{row}", one["face_id"], one["label"]))
-    return said
-
-
-def place_by_source(truth: pd.DataFrame, faces: pd.DataFrame, min_iou: float) -> list[str]:
-    """Return the id of the face that each row is about, "" where none: by box, or the only one.
+def read_any(path: Path, faces: pd.DataFrame, state: State) -> Found:
+    """Read a file or folder by its kind.
 
     Raises:
-        FaceloopError: a source's name stands in several batches.
+        FaceloopError: it is not there, or what its kind refuses.
     """
-    homes = faces.groupby("source")["batch"].nunique()
-    for source in truth["source"][truth["source"].isin(homes.index[homes > 1])]:
-        raise FaceloopError(f"{source} is in several batches: import its labels by face_id")
-    everywhere = faces.assign(batch="")
-    only = faces.drop_duplicates("source", keep=False).set_index("source")["face_id"]
-    boxed = truth[truth["x0"].notna()].assign(batch="", face_id="")
-    ids = truth["source"].map(only).where(truth["x0"].isna(), "").fillna("")
-    ids[boxed.index] = place_rows(boxed, everywhere, min_iou)
-    return ids.tolist()
+    classes = state.settings.classes
+    # A queued face whose id a re-extraction took away still has its votes placed.
+    known = frozenset(faces["face_id"]) | frozenset(state.queue["face_id"])
+    if path.is_dir():
+        return read_folders(path, faces, known, classes)
+    if not path.is_file():
+        raise FaceloopError(f"{path} is not here: name a file or folder that is")
+    if path.suffix.lower() == ".json":
+        return read_label_studio(path, known, classes)
+    if path.suffix.lower() in (".xml", ".zip"):
+        return read_cvat(path, known, classes)
+    return read_csv_labels(path, faces, known, state.settings)
 
 
-def check_once(said: list[Said]) -> None:
-    """Refuse two labels for one face.
-
-    Raises:
-        FaceloopError: with both places.
-    """
-    first: dict[str, Said] = {}
-    for one in said:
-        before = first.setdefault(one.face_id, one)
-        if before.label != one.label:
-            raise FaceloopError(
-                f"{one.where}: face {one.face_id} is {one.label!r} here and {before.label!r} in "
-                f"{before.where}; keep the right one"
-            )
+def as_votes(said: Sequence[Said], mode: str) -> pd.DataFrame:
+    """Return labels as votes; the time of the import where none was told."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    rows = [{**one._asdict(), "labelled_at": one.labelled_at or now, "mode": mode} for one in said]
+    return as_table(rows, VOTES)
 
 
-def join_queue(said: list[Said], faces: pd.DataFrame, state: State) -> int:
-    """Add faces that the candidate's queue lacks to it; return how many.
+def new_to_queue(said: Sequence[Said], faces: pd.DataFrame, state: State) -> pd.DataFrame:
+    """Return the labelled faces that the candidate's queue lacks, as rows of it.
 
     Raises:
         FaceloopError: a face was asked about in an earlier round.
@@ -186,8 +127,5 @@ def join_queue(said: list[Said], faces: pd.DataFrame, state: State) -> int:
             raise FaceloopError(
                 f"{new[face_id]}: face {face_id} was labelled in {name}; correct it there"
             )
-    if new:
-        rows = queue_rows(faces[faces["face_id"].isin(list(new))], "train", reason="imported")
-        rows = rows.drop_duplicates("face_id").sort_values("face_id")
-        write_queue(as_table(pd.concat([state.queue, rows]), QUEUE), state.candidate)
-    return len(new)
+    rows = queue_rows(faces[faces["face_id"].isin(list(new))], "train", reason="imported")
+    return rows.drop_duplicates("face_id").sort_values("face_id")
