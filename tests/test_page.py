@@ -680,7 +680,8 @@ def test_nothing_sent_tells_purpose_prediction_or_counts(laid: Path, server: Ser
             assert not [word for word in words if word in reply.text], reply.url
     task = json.loads(client.get("task").text)
     assert set(task) == {
-        "round", "annotator", "labels", "total", "faces", "history", "grid", "guidelines",
+        "command", "title", "annotator", "labels", "total", "faces", "history", "guidelines",
+        "grid", "proposed", "sides",
     }  # fmt: skip
     assert [set(label) for label in task["labels"]] == [{"label", "key", "title"}] * 5
 
