@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from loop.history import read_checkable
 from loop.state import State, read_state
 from stages.core.errors import FaceloopError
 from stages.files.labels import check_annotator
@@ -67,6 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def check(state: State, names: Sequence[str], arguments: argparse.Namespace) -> int:
     """Serve labelled faces that these people have not voted on, until Ctrl-C."""
+    from loop.checkable import read_checkable  # scikit-learn: labelling starts without it
+
     for name in names:
         check_annotator(name)
     faces = {name: read_checkable(state, name) for name in names}

@@ -32,8 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
     state = read_state()
     if len(state.unanswered):
         raise FaceloopError(
-            f"{len(state.unanswered)} of {len(state.queue)} faces of {state.candidate} have no "
-            f"vote yet, such as {state.unanswered[0]}; {next_step(state)}"
+            f"{len(state.unanswered)} of {len(state.queue)} faces of {state.candidate} lack a "
+            f"vote, such as {state.unanswered[0]}; {next_step(state)}"
         )
     if arguments.batch:
         return open_batch(state, arguments.batch)

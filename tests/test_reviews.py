@@ -80,7 +80,10 @@ def test_conflicts_are_settled_by_keyboard_with_notes_and_undo(
         page.keyboard.type("glare on 2 x, so s")  # keys of the page, and here they are text
         page.keyboard.press("Enter")
         assert page.locator("#count").text_content() == "0 of 8"
-        press(page, "2")
+        press(page, "s")  # a note stays with its face
+        ready(page)
+        assert page.locator("#note").input_value() == ""
+        press(page, "Backspace", "2")
         ready(page)
         assert page.locator("#note").input_value() == ""
         second = shown(page)

@@ -13,6 +13,7 @@ const tab = crypto.randomUUID().slice(0, 8);
 const images = new Map(); // face -> its picture, loaded or loading
 const exceptions = new Set(); // faces that the grid left out: they are asked one by one
 const history = task.history; // what undo takes back, the last last
+const notes = new Map(history.map((one) => [one.faces[0], one.note])); // face -> what is typed of it
 let waiting = task.faces; // unanswered faces, the next first
 let paces = history.slice(-50).map((one) => [one.faces.length, one.seconds]);
 let unsaved = []; // actions that the server has not acknowledged
@@ -45,9 +46,8 @@ function answer(label, at) {
   if (isEarly(at) || !waiting.length) return;
   if (inGrid) return task.proposed || propose(label);
   const face = waiting.shift();
-  const note = $("note").value.trim();
+  const note = (notes.get(face) ?? "").trim();
   record("page", [{ face_id: face, label: label.label, seconds: secondsOf(at, 1), note }]);
-  $("note").value = "";
   $("last").replaceChildren(picture(face), `${label.title}, just before`);
   show(label.title);
 }
@@ -67,7 +67,6 @@ function undo(at) {
   if (before.action) send({ action: `${tab}-${++actions}`, undoes: before.action });
   waiting = before.faces.concat(waiting.filter((face) => !before.faces.includes(face)));
   before.faces.forEach((face) => exceptions.delete(face));
-  $("note").value = before.note ?? "";
   $("last").replaceChildren("taken back");
   show("Taken back");
 }
@@ -75,7 +74,6 @@ function undo(at) {
 function record(mode, answers) {
   const one = { action: `${tab}-${++actions}`, faces: answers.map((each) => each.face_id) };
   one.seconds = answers.reduce((sum, each) => sum + each.seconds, 0);
-  one.note = answers[0].note;
   if (task.proposed) mode = "grid"; // whoever has seen the label did not vote blind
   history.push(one);
   paces = [...paces.slice(-49), [answers.length, one.seconds]];
@@ -153,6 +151,7 @@ function show(said) {
   $("main").ariaBusy = "true";
   if (inGrid) layTiles();
   else if (task.sides && waiting.length) laySides(task.sides[waiting[0]]);
+  $("note").value = notes.get(waiting[0]) ?? "";
   if (!inGrid) $("picture").replaceChildren(...waiting.slice(0, 1).map(picture));
   appear(inGrid ? tiles : waiting.slice(0, 1));
   const near = inGrid ? gridFaces(2 * TILES) : waiting.slice(0, AHEAD);
@@ -274,6 +273,7 @@ keys.set("Enter", commit).set("Escape", () => showSource(false));
 if (task.sides) keys.set("/", () => $("note").focus());
 for (const label of task.labels) keys.set(label.key, (at) => answer(label, at));
 for (const [id, tool] of Object.entries(tools)) $(id).onclick = (event) => tool(event.timeStamp);
+$("note").oninput = () => notes.set(waiting[0], $("note").value);
 $("source").onclick = () => showSource(true);
 $("context").onclick = () => showSource(false);
 

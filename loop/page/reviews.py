@@ -71,8 +71,6 @@ class Check(Sitting):
         annotator: who checks; has voted on none of them.
     """
 
-    command = "label"
-
     def __init__(self, settings: Settings, faces: pd.DataFrame, annotator: str) -> None:
         super().__init__(settings, CHECK, faces["face_id"].tolist(), annotator)
         self._grid = faces["face_id"].tolist()
