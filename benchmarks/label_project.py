@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +19,10 @@ from ruamel.yaml import YAML
 from loop.drawing.batch import SHARES, deal_labels
 from loop.drawing.person import sample_person
 from loop.drawing.scene import draw_photo
-from stages.core.records import QUEUE, as_table
+from stages.core.records import FACES, LANDMARKS, QUEUE, VOTES, as_table
 from stages.files.crops import crops_path, encode_crop, write_crops
-from stages.files.labels import write_queue
+from stages.files.labels import read_queue, write_queue, write_votes
+from stages.files.tables import EMBEDDINGS_DIR, FACES_DIR, write_array, write_parquet
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -83,6 +84,21 @@ def make_project(
     return truth
 
 
+def add_votes(folder: Path, votes: dict[str, dict[str, str]], round_name: str = "o00-i00") -> None:
+    """Lay votes, by name and face, with the tables that commands over labelled faces read."""
+    with chdir(folder):
+        faces = read_queue(round_name)
+        rows = faces.assign(source_sha256="", probability=1.0, sharpness=1.0, duplicate_of=None)
+        rows = rows.assign(group=rows["face_id"], **dict.fromkeys(LANDMARKS, 0.0), time_s=None)
+        write_parquet(as_table(rows, FACES), FACES_DIR / f"{BATCH}.parquet")
+        features = np.random.default_rng(1).normal(size=(len(rows), 8))
+        write_array(features.astype(np.float32), EMBEDDINGS_DIR / f"{BATCH}.npy")
+        for name, labels in votes.items():
+            said = [{"face_id": one, "label": label} for one, label in labels.items()]
+            table = as_table(said, VOTES).fillna({"labelled_at": "", "mode": "page"})
+            write_votes(round_name, name, table)
+
+
 def draw_faces(folder: Path, photos: int) -> list[Face]:
     """Draw photos of three people each, and return their faces."""
     rng = np.random.default_rng(20221004)
@@ -120,10 +136,11 @@ def clipped(
 
 @dataclass
 class Served:
-    """A running `faceloop label`: its process and each person's link."""
+    """A running `faceloop label`: its process, each person's link, what it said so far."""
 
     process: subprocess.Popen[str]
     links: dict[str, str]
+    said: str
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -136,11 +153,14 @@ class Served:
         return self.process.communicate()[0]
 
 
-def start_server(project: Path, *names: str, port: int = 0) -> Served:
-    """Start `faceloop label` on a project and wait for its links."""
-    words = [word for name in names for word in ("--as", name)]
+def start_server(
+    project: Path, *names: str, port: int = 0, command: Sequence[str] = ("label",)
+) -> Served:
+    """Start `faceloop label`, or another command with a page, and wait for its links."""
+    people = [word for name in names for word in ("--as", name)]
+    words = [*command, "--no-browser", "--port", str(port), *people]
     process = subprocess.Popen(
-        [sys.executable, "-m", "loop.cli", "label", "--no-browser", "--port", str(port), *words],
+        [sys.executable, "-m", "loop.cli", *words],
         cwd=project,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
@@ -148,18 +168,23 @@ def start_server(project: Path, *names: str, port: int = 0) -> Served:
     )
     assert process.stdout is not None
     links: dict[str, str] = {}
+    said = ""
     while len(links) < len(names):
-        name, found, link = process.stdout.readline().rstrip("\n").partition(": ")
-        if not found:
-            raise RuntimeError(f"no link: faceloop label ended with {process.wait()}")
-        links[name] = link
-    return Served(process, links)
+        line = process.stdout.readline()
+        name, _, link = line.rstrip("\n").partition(": ")
+        if not line:
+            ended = process.wait()
+            raise RuntimeError(f"no link: faceloop {command[0]} ended with {ended}\n{said}")
+        if name in names:
+            links[name] = link
+        said += line
+    return Served(process, links, said)
 
 
 @contextmanager
-def serving(project: Path, *names: str) -> Iterator[Served]:
+def serving(project: Path, *names: str, command: Sequence[str] = ("label",)) -> Iterator[Served]:
     """Serve a project for a while."""
-    served = start_server(project, *names)
+    served = start_server(project, *names, command=command)
     try:
         yield served
     finally:

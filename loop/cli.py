@@ -14,6 +14,7 @@ COMMANDS = {
     "next": "open the next round, or with --batch the next outer iteration",
     "label": "label the queue on a page in the browser",
     "submit": "turn what was answered on the page into votes",
+    "adjudicate": "settle on the page what people disagree on",
     "export": "write the queue's unanswered crops, to sort by class or for Label Studio or CVAT",
     "import": "take labels from a folder per class, a CSV, Label Studio or CVAT",
     "vote": "fill the current queue from a truth table (demos and tests)",

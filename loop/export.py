@@ -9,6 +9,7 @@ import pandas as pd
 from loop.exchange.cvat import write_cvat
 from loop.exchange.folders import write_folders
 from loop.exchange.label_studio_tasks import Prediction, write_label_studio
+from loop.page.session import labels_with_keys
 from loop.state import State, read_state
 from stages.core.errors import FaceloopError
 from stages.core.head import predict
@@ -59,7 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
     classes = state.settings.classes
     if arguments.to == "label-studio":
         predictions = predicted(waiting, state) if arguments.predictions else {}
-        then = write_label_studio(folder, crops, classes, embed, predictions)
+        labels = labels_with_keys(classes, state.settings.label.keys)
+        then = write_label_studio(folder, crops, labels, embed, predictions)
     elif arguments.to == "cvat":
         then = write_cvat(folder, crops, classes)
     else:

@@ -4,15 +4,23 @@ import argparse
 import socket
 import threading
 import webbrowser
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from loop.state import read_state
+import pandas as pd
+
+from loop.state import State, read_state
 from stages.core.errors import FaceloopError
+from stages.files.labels import check_annotator
+
+if TYPE_CHECKING:
+    from loop.page.session import Sitting
 
 HOST = "127.0.0.1"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take who labels, and where the page is."""
+    """Take who labels, what, and where the page is."""
     parser.add_argument(
         "--as",
         dest="annotators",
@@ -21,39 +29,99 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="who labels; once for each person who labels at the same time",
     )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="look over what others have labelled, a page of one class at a time",
+    )
+    add_page_arguments(parser)
+
+
+def add_page_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take where the page is."""
     parser.add_argument("--port", type=int, default=0, help="default: any that is free")
     parser.add_argument("--no-browser", action="store_true", help="print the links only")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve the candidate round's queue until Ctrl-C; say then how far everybody got.
+    """Serve the candidate round's queue, or labelled faces to check, until Ctrl-C.
 
     Raises:
         FaceloopError: the extra is not installed, no queue or crop is here, the port is taken, or
             another server holds somebody's draft.
     """
+    state, names = read_state(), arguments.annotators
+    if len({name.lower() for name in names}) < len(names):
+        raise FaceloopError("--as: the same name twice; each person needs their own")
+    if arguments.check:
+        return check(state, names, arguments)
+
+    def sessions() -> Mapping[str, "Sitting"]:
+        from loop.page.session import open_sessions
+
+        return open_sessions(state.settings, state.queue, names)
+
+    return serve_page(names, state, state.queue, sessions, arguments)
+
+
+def check(state: State, names: Sequence[str], arguments: argparse.Namespace) -> int:
+    """Serve labelled faces that these people have not voted on, until Ctrl-C."""
+    from loop.checkable import read_checkable  # scikit-learn: labelling starts without it
+
+    for name in names:
+        check_annotator(name)
+    faces = {name: read_checkable(state, name) for name in names}
+    if all(table.empty for table in faces.values()):
+        print(f"label: no labelled face waits for a check by {' or '.join(names)}")
+        return 0
+
+    def checks() -> Mapping[str, "Sitting"]:
+        from loop.page.reviews import Check
+
+        return {name: Check(state.settings, faces[name], name) for name in names}
+
+    return serve_page(names, state, pd.concat(list(faces.values())), checks, arguments)
+
+
+def serve_page(
+    names: Sequence[str],
+    state: State,
+    faces: pd.DataFrame,
+    open_sittings: Callable[[], Mapping[str, "Sitting"]],
+    arguments: argparse.Namespace,
+) -> int:
+    """Serve people their sittings until Ctrl-C; say then how far everybody got.
+
+    Args:
+        names: who sits.
+        state: of the loop.
+        faces: queue rows of all faces that may be shown.
+        open_sittings: gives each person's sitting, by name.
+        arguments: port and no_browser.
+
+    Raises:
+        FaceloopError: as `run`.
+    """
     try:
         from loop.page.guard import Keys
         from loop.page.pictures import Pictures
         from loop.page.server import make_app, serve
-        from loop.page.session import open_sessions
     except ModuleNotFoundError as error:
         raise FaceloopError(f"{error.name} is missing: pip install 'faceloop[label]'") from error
-    state, names = read_state(), arguments.annotators
-    pictures, keys = Pictures(state.queue, state.settings), Keys(names)
+    pictures, keys = Pictures(faces, state.settings), Keys(names)
     listening = listen(arguments.port)
-    sessions = open_sessions(state.settings, state.queue, names)
+    sittings = open_sittings()
     address = f"http://{HOST}:{listening.getsockname()[1]}"
     for name in names:
         print(f"{name}: {address}{keys.link(name)}")
     print("stop with Ctrl-C: an answer is on disk before the page calls it saved", flush=True)
     if not arguments.no_browser:
         open_browser(address + keys.link(names[0]))
-    serve(make_app(sessions, pictures, keys), listening)
-    for name, session in sessions.items():
-        answered, total = session.progress()
-        print(f"label: {name} answered {answered} of {total} faces of {state.candidate}")
-        session.close()
+    serve(make_app(sittings, pictures, keys), listening)
+    for name, sitting in sittings.items():
+        answered, total = sitting.progress()
+        print(f"{sitting.command}: {name} answered {answered} of {total} faces of {sitting.title}")
+        sitting.close()
     print(f"then: {'; '.join(f'faceloop submit --as {name}' for name in names)}")
     return 0
 

@@ -6,9 +6,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from loop.dvc import run_dvc, stale_stages
 from loop.edit_params import edit_params
 from loop.state import GO_ON, State, next_step, read_state
+from stages.core.assignment import assign_annotators
 from stages.core.errors import FaceloopError
 from stages.core.randomness import generator
 from stages.core.rounds import next_round
@@ -29,8 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
     state = read_state()
     if len(state.unanswered):
         raise FaceloopError(
-            f"{len(state.unanswered)} of {len(state.queue)} faces of {state.candidate} have no "
-            f"vote yet, such as {state.unanswered[0]}; {next_step(state)}"
+            f"{len(state.unanswered)} of {len(state.queue)} faces of {state.candidate} lack a "
+            f"vote, such as {state.unanswered[0]}; {next_step(state)}"
         )
     if arguments.batch:
         return open_batch(state, arguments.batch)
@@ -63,7 +66,7 @@ def open_round(state: State) -> int:
 
 
 def freeze_queue(state: State, name: str) -> None:
-    """Write the drawn queue, validation and informative faces mixed in a seeded order.
+    """Write the drawn queue: purposes mixed in a seeded order, faces dealt out to annotators.
 
     Raises:
         FaceloopError: the round has votes already.
@@ -72,7 +75,15 @@ def freeze_queue(state: State, name: str) -> None:
         raise FaceloopError(f"{files[0]} holds votes of {name}: its queue must stay as it is")
     if state.drawn is not None:
         order = generator(state.settings.seed, "queue", name).permutation(len(state.drawn))
-        write_queue(state.drawn.sort_values("face_id").iloc[order], name)
+        write_queue(deal_out(state.drawn.sort_values("face_id").iloc[order], name, state), name)
+
+
+def deal_out(rows: pd.DataFrame, name: str, state: State) -> pd.DataFrame:
+    """Return rows of a round's queue with the people who are asked, by `label` of params.yaml."""
+    votes = state.said.votes
+    voted = {str(face): set(by) for face, by in votes.groupby("face_id")["annotator"]}
+    rng = generator(state.settings.seed, "assign", name)
+    return rows.assign(annotators=assign_annotators(rows, state.settings.label, rng, voted))
 
 
 def open_batch(state: State, batch: str) -> int:

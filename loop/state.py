@@ -5,9 +5,12 @@ from typing import Any
 
 import pandas as pd
 
+from stages.core.assignment import missing_votes
 from stages.core.records import QUEUE, stacked
+from stages.core.rounds import rounds_up_to
 from stages.core.settings import Settings
-from stages.files.labels import known_rounds, read_queue, read_votes
+from stages.files.adjudications import RoundTables, read_rounds
+from stages.files.labels import known_rounds, read_queue
 from stages.files.params import read_params
 from stages.files.tables import METRICS_DIR, QUEUE_DIR, read_csv, read_json
 
@@ -21,7 +24,9 @@ class State:
     Attributes:
         settings: of params.yaml.
         queue: the candidate round's frozen queue; empty where it is not open yet.
-        unanswered: ids of its faces without a vote.
+        unanswered: ids of its faces that somebody who is asked has not voted on.
+        left: how many of them each named annotator has before them; empty where nobody is named.
+        said: queues, votes and adjudications of all rounds up to the candidate.
         gate: metrics/gate.json, or None where `dvc repro` has not run.
         drawn: the queue that `dvc repro` proposes, or None where it has not run here.
     """
@@ -29,6 +34,8 @@ class State:
     settings: Settings
     queue: pd.DataFrame
     unanswered: list[str]
+    left: dict[str, int]
+    said: RoundTables
     gate: dict[str, Any] | None
     drawn: pd.DataFrame | None
 
@@ -36,6 +43,11 @@ class State:
     def candidate(self) -> str:
         """The round being labelled or judged."""
         return self.settings.rounds.candidate
+
+    @property
+    def votes(self) -> pd.DataFrame:
+        """The candidate round's votes."""
+        return self.said.votes[self.said.votes["round"] == self.candidate]
 
     @property
     def is_behind(self) -> bool:
@@ -47,6 +59,8 @@ class State:
             or self.gate["round"] != self.candidate
             or self.gate["accepted"] != self.settings.rounds.accepted
             or (self.gate["queued"], self.gate["answered"]) != (len(self.queue), answered)
+            or self.gate["labels"] != len(self.said.votes)
+            or self.gate.get("adjudications", 0) != len(self.said.adjudications)
         )
 
 
@@ -57,16 +71,19 @@ def read_state() -> State:
         FaceloopError: params.yaml or a label file is at fault.
     """
     settings = read_params()
-    known_rounds(settings.rounds)
     candidate = settings.rounds.candidate
-    queue, votes = read_queue(candidate), read_votes(candidate, settings.classes)
-    unanswered = queue.loc[~queue["face_id"].isin(votes["face_id"]), "face_id"].tolist()
+    said = read_rounds(rounds_up_to(candidate, known_rounds(settings.rounds)), settings.classes)
+    queue = read_queue(candidate)
+    missing = missing_votes(queue, said.votes[said.votes["round"] == candidate])
+    unanswered = queue.loc[missing.map(len) > 0, "face_id"].tolist()
+    asked = sorted(set(" ".join(queue["annotators"]).split()))
+    left = {name: int(missing.map(lambda names, who=name: who in names).sum()) for name in asked}
     gate_file = METRICS_DIR / "gate.json"
     gate = read_json(gate_file) if gate_file.is_file() else None
     parts = [QUEUE_DIR / f"{name}.csv" for name in ("validation", "diverse")]
     here = all(path.is_file() for path in parts)
     drawn = stacked([read_csv(path, QUEUE) for path in parts], QUEUE) if here else None
-    return State(settings, queue, unanswered, gate, drawn)
+    return State(settings, queue, unanswered, left, said, gate, drawn)
 
 
 def next_step(state: State) -> str:

@@ -2,7 +2,9 @@
 
 import argparse
 
+from loop.history import read_conflicts
 from loop.state import State, next_step, read_state
+from stages.files.tables import FACES_DIR
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,8 +29,14 @@ def describe(state: State) -> list[tuple[str, str]]:
     if len(state.queue):
         answered = len(state.queue) - len(state.unanswered)
         lines.append(("queue", f"{answered} of {len(state.queue)} faces answered"))
+        if any(state.left.values()):
+            each = ", ".join(f"{name} {number}" for name, number in state.left.items())
+            lines.append(("", f"- left: {each}"))
     else:
         lines.append(("queue", "not opened yet"))
+    if conflicts := count_conflicts(state):
+        faces = "1 face" if conflicts == 1 else f"{conflicts} faces"
+        lines.append(("conflict", f"people disagree on {faces}: faceloop adjudicate --as NAME"))
     if gate is None or state.is_behind:
         lines.append(("verdict", "not known yet: labels or params are newer than the figures"))
     else:
@@ -38,3 +46,11 @@ def describe(state: State) -> list[tuple[str, str]]:
         if state.drawn is not None and not state.unanswered:
             lines.append(("waiting", f"{len(state.drawn)} faces picked for the next queue"))
     return [*lines, ("next", next_step(state))]
+
+
+def count_conflicts(state: State) -> int:
+    """Return on how many faces people disagree; 0 where it cannot be told, before a `dvc pull`."""
+    tables = [FACES_DIR / f"{batch}.parquet" for batch in state.settings.batches]
+    if state.said.votes["annotator"].nunique() < 2 or not all(path.is_file() for path in tables):
+        return 0
+    return len(read_conflicts(state).open)

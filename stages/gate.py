@@ -47,6 +47,7 @@ def main() -> None:
         "metric": settings.gate.metric,
         "target": settings.gate.target,
         "labels": labels["votes"],
+        "adjudications": labels["adjudications"],
         "queued": evidence.queued,
         "answered": evidence.answered,
         "pool_left": evidence.pool_left,

@@ -2,10 +2,10 @@
 
 from stages.core.label_figures import summarise_labels
 from stages.core.merging import merge_rounds
-from stages.core.records import CAST_VOTES, QUEUED, stacked
 from stages.core.rounds import rounds_up_to
+from stages.files.adjudications import read_rounds
 from stages.files.console import run_stage
-from stages.files.labels import known_rounds, read_queue, read_votes
+from stages.files.labels import known_rounds
 from stages.files.params import read_params
 from stages.files.tables import LABELLED_DIR, read_faces, write_csv, write_json
 
@@ -14,10 +14,9 @@ def main(round_name: str) -> None:
     """Write `data/labelled/<round>.csv` and its figures, `data/labelled/<round>.json`."""
     settings = read_params()
     rounds = rounds_up_to(round_name, known_rounds(settings.rounds))
-    queues = stacked([read_queue(name).assign(round=name) for name in rounds], QUEUED)
-    cast = [read_votes(name, settings.classes).assign(round=name) for name in rounds]
-    votes = stacked(cast, CAST_VOTES)
-    merged = merge_rounds(queues, votes, read_faces(settings.batches), round_name, settings)
+    queues, votes, adjudications = read_rounds(rounds, settings.classes)
+    faces = read_faces(settings.batches)
+    merged = merge_rounds(queues, votes, adjudications, faces, round_name, settings)
     figures = summarise_labels(merged, queues, round_name, settings)
     write_csv(merged.labelled, LABELLED_DIR / f"{round_name}.csv")
     write_json(figures, LABELLED_DIR / f"{round_name}.json")
@@ -26,9 +25,16 @@ def main(round_name: str) -> None:
             f"labels/{vote['round']}/{vote['annotator']}.csv: face {vote['face_id']} of "
             f"{vote['batch']} is found no more; its vote is kept there and not used"
         )
+    lost = merged.adjudications[merged.adjudications["face_now"] == ""]
+    for name, face_id in zip(lost["round"], lost["face_id"], strict=True):
+        print(
+            f"labels/{name}/adjudication.csv: face {face_id} is found no more; "
+            "what was settled is kept there and not used"
+        )
     print(
         f"merge_labels {round_name}: {figures['votes']} votes on {figures['faces']} faces; "
-        f"{figures['by_split']}; {figures['re_anchored']} re-anchored, "
+        f"{figures['by_split']}; {figures['adjudicated']} adjudicated, "
+        f"{figures['conflicts_open']} conflicts open; {figures['re_anchored']} re-anchored, "
         f"{figures['unplaced']} unplaced"
     )
 

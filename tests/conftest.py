@@ -1,8 +1,9 @@
 """Scratch projects in a temporary folder: stages and commands run in process, on tiny data."""
 
+import re
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, chdir
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, chdir
 from functools import cache
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from browsing import ready
 from PIL import Image
 from ruamel.yaml import YAML
 
@@ -308,3 +310,31 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         extract_faces.main("drawn")
         embed.main("drawn")
     yield made
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Debian's Chromium, without a window."""
+    from benchmarks.label_project import chromium
+
+    with chromium() as one:
+        yield one
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Open a link as somebody with their own browser, whose clock the test moves."""
+    with ExitStack() as opened:
+
+        def opening(link: str, **options: Any) -> Any:
+            context = browser.new_context(**options)
+            opened.callback(context.close)
+            page = context.new_page()
+            page.clock.install()
+            page.set_default_timeout(10_000)
+            page.goto(link)
+            page.wait_for_url(re.compile(r"/\w+/$"))
+            ready(page)
+            return page
+
+        yield opening

@@ -146,7 +146,7 @@ def test_undo_takes_back_the_last_word_and_the_one_before_stands_again(project: 
 
 
 def test_one_server_holds_a_draft(project: Path) -> None:
-    held = pytest.raises(FaceloopError, match="ana is labelling o00-i00 in another")
+    held = pytest.raises(FaceloopError, match="ana has o00-i00 open in another")
     with Draft(ROUND, "ana"), Draft(ROUND, "ben"), held:
         Draft(ROUND, "ana")
     write("ana", said("a-1"))

@@ -331,10 +331,11 @@ def test_picture_files_lie_where_the_tasks_say(faces: Any, capsys: Any, tmp_path
 def test_the_interface_has_the_pages_labels_and_keys(
     faces: Any, capsys: Any, tmp_path: Path
 ) -> None:
+    faces.set({"label.keys": ["n", "e", "b"]})
     run(capsys, "export", tmp_path / "out", "--to", "label-studio")
     choices = ElementTree.parse(tmp_path / "out/config.xml").iter("Choice")
     shown = {one.get("value"): one.get("hotkey") for one in choices}
-    page = labels_with_keys(faces.get("classes"))
+    page = labels_with_keys(faces.get("classes"), ["n", "e", "b"])
     assert shown == {one["label"]: one["key"] for one in page}
 
 

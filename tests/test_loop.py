@@ -181,7 +181,7 @@ def test_next_is_refused_while_votes_are_missing(voted: Any, capsys: Any) -> Non
     path = voted.root / "labels/o01-i00/ana.csv"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-3]))
     for words in (["next"], ["next", "--batch", "more"]):
-        assert "3 of 24 faces of o01-i00 have no vote yet" in refused(voted, capsys, *words)
+        assert "3 of 24 faces of o01-i00 lack a vote" in refused(voted, capsys, *words)
 
 
 def test_next_is_refused_before_the_first_repro(project: Any, capsys: Any) -> None:
@@ -574,3 +574,94 @@ def test_start_with_a_bad_class_leaves_all_as_it_was(
     code, said = run(capsys, "start", "--classes", *classes)
     after = {name: one for name, one in demo.snapshot().items() if not name.endswith(".partial")}
     assert (code, after) == (2, before) and "classes" in said
+
+
+# several people
+
+
+@pytest.fixture
+def dealt(seed: Any, capsys: Any) -> Any:
+    """A seed queue dealt out to ana and ben: all of its validation set to both."""
+    seed.set({"label.annotators": ["ana", "ben"], "label.overlap": 0.25})
+    assert run(capsys, "next")[0] == 0
+    seed.table = pd.read_csv(seed.queue(SEED), dtype=str, keep_default_na=False)
+    return seed
+
+
+def answer_as(project: Any, name: str, count: int | None = None) -> list[str]:
+    """Vote as one person is asked; return the faces."""
+    asked = project.table[[name in names.split() for names in project.table["annotators"]]]
+    faces = asked["face_id"].tolist()[:count]
+    project.add_votes(SEED, name, {one: project.truth()[one] for one in faces})
+    return faces
+
+
+def test_next_deals_the_queue_out(dealt: Any) -> None:
+    people = dealt.table.groupby("purpose")["annotators"].agg(
+        lambda names: sorted(names.str.count(" ") + 1)
+    )
+    assert people["validation"] == [2] * 6 and people["train"] == [1] * 6 + [2] * 2
+    assert set(dealt.table["annotators"]) == {"ana", "ben", "ana ben"}
+
+
+def test_next_deals_nothing_out_without_names(seed: Any, capsys: Any) -> None:
+    run(capsys, "next")
+    table = pd.read_csv(seed.queue(SEED), dtype=str, keep_default_na=False)
+    assert set(table["annotators"]) == {""}
+
+
+def test_status_tells_what_everybody_has_left(dealt: Any, capsys: Any) -> None:
+    assert "- left: ana 11, ben 11" in run(capsys, "status")[1]
+    answer_as(dealt, "ana")
+    said = run(capsys, "status")[1]
+    assert "3 of 14 faces answered" in said and "- left: ana 0, ben 11" in said
+
+
+def test_a_face_counts_when_both_have_voted_here_and_in_the_verdict(
+    dealt: Any, capsys: Any
+) -> None:
+    answer_as(dealt, "ana")
+    answer_as(dealt, "ben", count=10)
+    assert "1 of 14 faces of o00-i00 lack a vote" in refused(dealt, capsys, "next")
+    dealt.repro()
+    gate = json.loads(Path("metrics/gate.json").read_text())
+    assert (gate["answered"], gate["queued"], gate["verdict"]) == (13, 14, "undecided")
+    assert "13 of 14 faces answered" in run(capsys, "status")[1]
+    answer_as(dealt, "ben")
+    said = run(capsys, "status")[1]
+    assert "14 of 14" in said and "- left" not in said and said.strip().endswith("dvc repro")
+
+
+def test_a_truth_table_answers_what_was_dealt_out(dealt: Any, capsys: Any) -> None:
+    path = truth_of(dealt, dealt.table["face_id"].tolist())
+    assert run(capsys, "vote", "--truth", path)[0] == 0
+    assert "14 of 14 faces answered" in run(capsys, "status")[1]
+
+
+def test_a_second_vote_and_an_adjudication_make_the_verdict_old(voted: Any, capsys: Any) -> None:
+    face = voted.ids[20]
+    voted.add_votes(FIRST, "ben", {face: "not_a_face"})
+    said = run(capsys, "status")[1]
+    assert "people disagree on 1 face: faceloop adjudicate --as NAME" in said
+    assert said.strip().endswith("dvc repro")
+    voted.repro()
+    judge(voted, "continue")
+    assert run(capsys, "status")[1].strip().endswith("faceloop next")
+    line = f"{face},none,carl,2026-11-23T12:00:00+00:00,\n"
+    Path(f"labels/{FIRST}/adjudication.csv").write_text(
+        f"face_id,label,adjudicator,labelled_at,note\n{line}"
+    )
+    said = run(capsys, "status")[1]
+    assert "people disagree" not in said and said.strip().endswith("dvc repro")
+
+
+def test_a_queue_of_an_older_round_is_anyones(voted: Any, capsys: Any) -> None:
+    path = voted.queue(FIRST)
+    pd.read_csv(path, dtype=str).drop(columns="annotators").to_csv(path, index=False)
+    assert "24 of 24 faces answered" in run(capsys, "status")[1]
+
+
+def test_a_queue_with_a_name_that_is_none_is_refused(dealt: Any, capsys: Any) -> None:
+    path = dealt.queue(SEED)
+    path.write_text(path.read_text().replace("ana ben", "ana; ben", 1))
+    assert "'ana;' cannot be an annotator's name" in refused(dealt, capsys, "status")

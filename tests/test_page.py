@@ -4,8 +4,8 @@ import json
 import re
 import shutil
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, chdir
+from collections.abc import Iterator
+from contextlib import chdir
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 import pytest
+from browsing import GUARD_MS, press, ready, saved, shown
 from PIL import Image
 
 from benchmarks.label_project import (
@@ -20,7 +21,6 @@ from benchmarks.label_project import (
     CHROMIUM,
     ROOT,
     Served,
-    chromium,
     draft_lines,
     make_project,
     serving,
@@ -44,7 +44,6 @@ if not CHROMIUM:
 
 ROUND, FACES = "o00-i00", 60
 LABELS = {"1": "none", "2": "glasses", "3": "sunglasses", "u": "unsure", "x": "not_a_face"}
-GUARD_MS = 120
 DEMO = ROOT / "data/raw/demo"
 
 
@@ -61,54 +60,6 @@ def project(laid: Path, tmp_path: Path) -> Path:
     for name in ("params.yaml", "labels", "data"):
         (tmp_path / name).symlink_to(laid / name)
     return tmp_path
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as one:
-        yield one
-
-
-@pytest.fixture
-def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
-    """Open a link as somebody with their own browser, whose clock the test moves."""
-    with ExitStack() as opened:
-
-        def opening(link: str, **options: Any) -> Any:
-            context = browser.new_context(**options)
-            opened.callback(context.close)
-            page = context.new_page()
-            page.clock.install()
-            page.set_default_timeout(10_000)
-            page.goto(link)
-            page.wait_for_url(re.compile(r"/\w+/$"))
-            ready(page)
-            return page
-
-        yield opening
-
-
-def ready(page: Any) -> None:
-    """Wait until a picture is there and has been looked at for as long as a key needs."""
-    page.wait_for_selector("main[aria-busy=false]")
-    page.clock.run_for(GUARD_MS + 10)
-
-
-def press(page: Any, *keys: str) -> None:
-    for key in keys:
-        ready(page)
-        page.keyboard.press(key)
-
-
-def shown(page: Any) -> str:
-    """Return the id of the face on the page."""
-    source = page.locator("#picture img").get_attribute("src")
-    return Path(source).stem
-
-
-def saved(page: Any) -> None:
-    """Wait until the server has acknowledged everything."""
-    page.wait_for_selector("#saved:text-is('all saved')")
 
 
 def votes(project: Path, name: str = "ana") -> dict[str, str]:
@@ -486,7 +437,8 @@ def test_the_documented_way_from_page_to_votes(
 ) -> None:
     """docs/labelling.md: its commands are these, and two people's answers become two files."""
     text = (ROOT / "docs/labelling.md").read_text(encoding="utf-8")
-    commands = re.findall(r"^\$ faceloop ([^#\n]+)", text, flags=re.MULTILINE)
+    part = text.partition("## Two people")[0]  # what follows has a test of its own
+    commands = re.findall(r"^\$ faceloop ([^#\n]+)", part, flags=re.MULTILINE)
     assert [command.strip() for command in commands] == [
         "label --as ana",
         "submit --as ana",
@@ -680,7 +632,8 @@ def test_nothing_sent_tells_purpose_prediction_or_counts(laid: Path, server: Ser
             assert not [word for word in words if word in reply.text], reply.url
     task = json.loads(client.get("task").text)
     assert set(task) == {
-        "round", "annotator", "labels", "total", "faces", "history", "grid", "guidelines",
+        "command", "title", "annotator", "labels", "total", "faces", "history", "guidelines",
+        "grid", "proposed", "sides",
     }  # fmt: skip
     assert [set(label) for label in task["labels"]] == [{"label", "key", "title"}] * 5
 

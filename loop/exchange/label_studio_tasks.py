@@ -8,7 +8,6 @@ from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
 from loop.exchange.folders import write_files
-from loop.page.session import labels_with_keys
 from stages.files.tables import write_json
 
 README = """\
@@ -30,7 +29,7 @@ Prediction = tuple[str, float]  # a class and its probability
 def write_label_studio(
     folder: Path,
     crops: Mapping[str, bytes],
-    classes: Sequence[str],
+    labels: Sequence[dict[str, str]],
     embed: bool,
     predictions: Mapping[str, Prediction],
 ) -> str:
@@ -38,6 +37,7 @@ def write_label_studio(
 
     Args:
         crops: JPEG by face_id, in the order of the tasks.
+        labels: what people choose from, with its key, as the page has them.
         predictions: by face_id; empty for blind labelling.
     """
     name = folder.resolve().name
@@ -55,7 +55,7 @@ def write_label_studio(
             task["predictions"] = [prediction_of(*predictions[face_id])]
         tasks.append(task)
     write_json(tasks, folder / "tasks.json")
-    (folder / "config.xml").write_text(config_xml(classes), encoding="utf-8")
+    (folder / "config.xml").write_text(config_xml(labels), encoding="utf-8")
     (folder / "README.txt").write_text(readme, encoding="utf-8")
     return f"as {folder}/README.txt says; faceloop import EXPORT.json --as YOUR-NAME"
 
@@ -65,13 +65,13 @@ def data_uri(jpeg: bytes) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
 
-def config_xml(classes: Sequence[str]) -> str:
+def config_xml(labels: Sequence[dict[str, str]]) -> str:
     """Return the labelling interface: the crop, and a choice per label with the page's key."""
     choices = "\n".join(
         f"    <Choice value={quoteattr(one['label'])}"
         + (f" hotkey={quoteattr(one['key'])}" if one["key"] else "")
         + "/>"
-        for one in labels_with_keys(classes)
+        for one in labels
     )
     return (
         '<View>\n  <Image name="image" value="$image"/>\n'

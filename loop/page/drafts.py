@@ -1,7 +1,8 @@
 """Drafts: what people answered on the page, on disk before the page is told so.
 
-A draft is `.work/labels/<round>/<name>.jsonl`, which git ignores: nobody sees another's answers
-before they submit. One line is one action, an answer or an undo, and lines are only ever added.
+A draft is `.work/labels/<round>/<name>.jsonl`, or that of a review in the place of a round, which
+git ignores: nobody sees another's answers before they submit. One line is one action, an answer or
+an undo, and lines are only ever added.
 """
 
 import fcntl
@@ -33,11 +34,12 @@ class Strict(BaseModel):
 
 
 class Answer(Strict):
-    """What was said of one face, and how many seconds it was looked at."""
+    """What was said of one face, after how many seconds, and a note on why, if any."""
 
     face_id: str
     label: str
     seconds: Annotated[float, Field(ge=0)]
+    note: Annotated[str, Field(max_length=500, pattern=r"^[^\r\n]*$")] = ""
 
 
 class Action(Strict):
@@ -81,8 +83,8 @@ class Draft:
         except OSError as error:
             os.close(self._file)
             raise FaceloopError(
-                f"{annotator} is labelling {round_name} in another 'faceloop label': "
-                "go on there, or stop that one first"
+                f"{annotator} has {round_name} open in another faceloop: go on there, or stop "
+                "that one first"
             ) from error
         # A last line without its end was cut off by a crash, and was never acknowledged.
         whole, actions = _read(self.path)
@@ -147,7 +149,9 @@ def draft_path(round_name: str, annotator: str) -> Path:
 
 
 def read_draft(round_name: str, annotator: str) -> pd.DataFrame:
-    """Return a draft's answers as votes, the last word on each face; none where there is no draft.
+    """Return a draft's answers as votes with their note, the last word on each face.
+
+    There are none where there is no draft.
 
     Raises:
         FaceloopError: a line cannot be read.
@@ -160,7 +164,7 @@ def read_draft(round_name: str, annotator: str) -> pd.DataFrame:
             row = {**answer.model_dump(), "labelled_at": action.labelled_at, "mode": action.mode}
             votes.pop(answer.face_id, None)
             votes[answer.face_id] = row
-    return as_table(list(votes.values()), VOTES)
+    return as_table(list(votes.values()), {**VOTES, "note": "str"})
 
 
 def standing(actions: Iterable[Action]) -> list[Action]:

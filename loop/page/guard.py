@@ -80,7 +80,7 @@ class Guard(BaseHTTPMiddleware):
             response: Response = HTMLResponse(WELCOME)
             self._keys.give_cookie(response, annotator)
         elif not self._keys.knows(annotator, request.cookies.get(self._keys.cookie, "")):
-            response = PlainTextResponse("Open the link that 'faceloop label' has printed.\n", 403)
+            response = PlainTextResponse("Open the link that faceloop has printed.\n", 403)
         elif request.method not in ("GET", "HEAD") and POST_HEADER not in request.headers:
             response = PlainTextResponse("Only the labelling page may do that.\n", 403)
         else:

@@ -5,14 +5,15 @@ const AHEAD = 12; // crops loaded before they are asked for
 const TILES = 32; // faces a page of the grid
 const TIMEOUT_MS = 10_000;
 const LONGEST_SECONDS = 60; // a longer look was a break, and says nothing of the pace
-const SILENT = "The server does not answer. Is 'faceloop label' still running?";
 
 const $ = (id) => document.getElementById(id);
 const task = await load();
+const SILENT = `The server does not answer. Is 'faceloop ${task.command}' still running?`;
 const tab = crypto.randomUUID().slice(0, 8);
 const images = new Map(); // face -> its picture, loaded or loading
 const exceptions = new Set(); // faces that the grid left out: they are asked one by one
 const history = task.history; // what undo takes back, the last last
+const notes = new Map(history.map((one) => [one.faces[0], one.note])); // face -> what is typed of it
 let waiting = task.faces; // unanswered faces, the next first
 let paces = history.slice(-50).map((one) => [one.faces.length, one.seconds]);
 let unsaved = []; // actions that the server has not acknowledged
@@ -43,9 +44,10 @@ const secondsOf = (at, faces) => Math.round((at - shownAt) / faces / 10) / 100;
 
 function answer(label, at) {
   if (isEarly(at) || !waiting.length) return;
-  if (inGrid) return propose(label);
+  if (inGrid) return task.proposed || propose(label);
   const face = waiting.shift();
-  record("page", [{ face_id: face, label: label.label, seconds: secondsOf(at, 1) }]);
+  const note = (notes.get(face) ?? "").trim();
+  record("page", [{ face_id: face, label: label.label, seconds: secondsOf(at, 1), note }]);
   $("last").replaceChildren(picture(face), `${label.title}, just before`);
   show(label.title);
 }
@@ -72,6 +74,7 @@ function undo(at) {
 function record(mode, answers) {
   const one = { action: `${tab}-${++actions}`, faces: answers.map((each) => each.face_id) };
   one.seconds = answers.reduce((sum, each) => sum + each.seconds, 0);
+  if (task.proposed) mode = "grid"; // whoever has seen the label did not vote blind
   history.push(one);
   paces = [...paces.slice(-49), [answers.length, one.seconds]];
   send({ action: one.action, mode, answers });
@@ -132,6 +135,7 @@ function tellSaved() {
 // Showing
 
 function show(said) {
+  inGrid ||= Boolean(task.proposed);
   tiles = inGrid ? gridFaces(TILES) : [];
   inGrid = tiles.length > 0;
   $("one").hidden = inGrid || !waiting.length;
@@ -146,7 +150,9 @@ function show(said) {
   shownAt = Infinity;
   $("main").ariaBusy = "true";
   if (inGrid) layTiles();
-  else $("picture").replaceChildren(...waiting.slice(0, 1).map(picture));
+  else if (task.sides && waiting.length) laySides(task.sides[waiting[0]]);
+  $("note").value = notes.get(waiting[0]) ?? "";
+  if (!inGrid) $("picture").replaceChildren(...waiting.slice(0, 1).map(picture));
   appear(inGrid ? tiles : waiting.slice(0, 1));
   const near = inGrid ? gridFaces(2 * TILES) : waiting.slice(0, AHEAD);
   near.forEach(picture);
@@ -193,13 +199,25 @@ function showSource(is) {
   $("context").append(image);
 }
 
+// Settling a conflict: what people said first, in no order that means anything
+
+function laySides(said) {
+  const buttons = [...$("labels").querySelectorAll("button")];
+  const sides = said.map((label) => buttons.find((button) => button.value === label));
+  const others = buttons.filter((button) => !sides.includes(button));
+  buttons.forEach((button) => button.classList.toggle("said", sides.includes(button)));
+  $("labels").replaceChildren(...sides, make("i", { className: "break" }), ...others);
+}
+
 // The grid: one label for a page of faces that look alike, all but the marked ones
 
 const isMarked = (face, place) => $("tiles").children[place].ariaPressed === "true";
 
 function gridFaces(count) {
   const open = new Set(waiting);
-  return task.grid.filter((face) => open.has(face) && !exceptions.has(face)).slice(0, count);
+  const left = task.grid.filter((face) => open.has(face) && !exceptions.has(face));
+  const isAlike = (face) => !task.proposed || task.proposed[face] === task.proposed[left[0]];
+  return left.filter(isAlike).slice(0, count);
 }
 
 function layTiles() {
@@ -213,7 +231,8 @@ function layTiles() {
     return button;
   };
   $("tiles").replaceChildren(...tiles.map(tile));
-  propose(proposed);
+  const given = task.proposed?.[tiles[0]]; // in a check: the label that people gave these
+  propose(given ? task.labels.find((label) => label.label === given) : proposed);
 }
 
 function propose(label) {
@@ -239,6 +258,7 @@ function commit(at) {
 }
 
 function toggleGrid() {
+  if (task.proposed) return;
   inGrid = !inGrid && Boolean(task.grid);
   exceptions.clear();
   $("last").replaceChildren();
@@ -250,18 +270,21 @@ function toggleGrid() {
 const tools = { undo, skip, commit, retry, grid: toggleGrid, help: () => $("guidelines").showModal() };
 const keys = new Map([["s", skip], ["g", toggleGrid], ["?", tools.help], ["Backspace", undo]]);
 keys.set("Enter", commit).set("Escape", () => showSource(false));
+if (task.sides) keys.set("/", () => $("note").focus());
 for (const label of task.labels) keys.set(label.key, (at) => answer(label, at));
 for (const [id, tool] of Object.entries(tools)) $(id).onclick = (event) => tool(event.timeStamp);
+$("note").oninput = () => notes.set(waiting[0], $("note").value);
 $("source").onclick = () => showSource(true);
 $("context").onclick = () => showSource(false);
 
 function keyOf(event) {
-  const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code)?.[1]; // whatever shift or num lock say
-  if (event.key === "?") return "?";
-  return digit ?? (event.key.length === 1 ? event.key.toLowerCase() : event.key);
+  const typed = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const digit = /^(?:Digit|Numpad)([0-9])$/.exec(event.code)?.[1]; // whatever shift or num lock say
+  return keys.has(typed) ? typed : (digit ?? typed);
 }
 
 document.addEventListener("keydown", (event) => {
+  if (event.target === $("note")) return ["Enter", "Escape"].includes(event.key) && event.target.blur();
   const own = event.target.closest("#tiles") ? [" "] : [" ", "Enter"]; // keys of a focused button
   const onButton = event.target.matches("button:focus-visible") && own.includes(event.key);
   if (event.ctrlKey || event.metaKey || event.altKey || onButton) return;
@@ -274,7 +297,9 @@ document.addEventListener("keydown", (event) => {
 });
 document.addEventListener("keyup", (event) => event.key === " " && showSource(false));
 // A button that was clicked must not take the next key: the keys are the page's.
-document.addEventListener("click", (event) => event.detail && document.activeElement.blur());
+document.addEventListener("click", (event) => {
+  if (event.detail && event.target !== $("note")) document.activeElement.blur();
+});
 window.addEventListener("blur", () => showSource(false));
 window.addEventListener("beforeunload", (event) => unsaved.length && event.preventDefault());
 $("failure").addEventListener("cancel", (event) => event.preventDefault());
@@ -291,12 +316,14 @@ function block([name, ...texts]) {
   return make(name, {}, ...(name === "ul" ? texts.map((text) => make("li", {}, text)) : texts));
 }
 
-document.title = `${task.round} · ${task.annotator}`;
-$("round").textContent = task.round;
+document.title = `${task.title} · ${task.annotator}`;
+$("round").textContent = task.title;
 $("annotator").textContent = task.annotator;
 $("submit").textContent = `faceloop submit --as ${task.annotator}`;
 $("progress").max = task.total;
-$("grid").hidden = !task.grid;
+$("grid").hidden = !task.grid || Boolean(task.proposed);
+$("classes").hidden = Boolean(task.proposed);
+$("disagree").hidden = $("remark").hidden = !task.sides;
 $("text").append(...task.guidelines.map(block));
 for (const id of ["labels", "classes"]) $(id).append(...task.labels.map(labelButton));
 $("labels").children[task.labels.length - 2].before(make("i", { className: "break" }));

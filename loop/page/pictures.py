@@ -29,6 +29,9 @@ KEPT = 32  # source pictures kept as JPEG: people look twice
 class Pictures:
     """The pictures of a queue's faces, by face id; may be used from several threads.
 
+    A column `face_now`, where there is one, names the face that a row is about since its batch was
+    extracted again.
+
     Raises:
         FaceloopError: a pack is not here, or lacks a face of the queue.
     """
@@ -38,7 +41,8 @@ class Pictures:
         self._faces: dict[str, dict[str, Any]] = {row["face_id"]: row for row in rows}
         self._packs = {batch: open_pack(batch) for batch in sorted(set(queue["batch"]))}
         for face_id, row in self._faces.items():
-            if f"{face_id}.jpg" not in self._packs[row["batch"]].NameToInfo:
+            row.setdefault("face_now", face_id)
+            if f"{row['face_now']}.jpg" not in self._packs[row["batch"]].NameToInfo:
                 path = crops_path(row["batch"])
                 raise FaceloopError(f"{path} lacks face {face_id} of the queue: run 'dvc repro'")
         self._limits = settings.extract_faces
@@ -53,7 +57,7 @@ class Pictures:
             Unreadable: the face is not in the queue.
         """
         row = self._row(face_id)
-        return self._packs[row["batch"]].read(f"{face_id}.jpg")
+        return self._packs[row["batch"]].read(f"{row['face_now']}.jpg")
 
     def source(self, face_id: str) -> bytes:
         """Return the photo or frame that a face is from, its box drawn, as JPEG.
@@ -98,7 +102,7 @@ class Pictures:
             with suppress(FaceloopError):
                 timed = read_batch(batch).dropna(subset="time_s")
                 self._times[batch] = dict(zip(timed["face_id"], timed["time_s"], strict=True))
-        return self._times[batch].get(row["face_id"])
+        return self._times[batch].get(row["face_now"])
 
 
 def open_pack(batch: str) -> zipfile.ZipFile:

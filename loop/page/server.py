@@ -18,7 +18,7 @@ from starlette.routing import Route
 from loop.page.drafts import Action
 from loop.page.guard import HOSTS, Guard, Keys
 from loop.page.pictures import Pictures
-from loop.page.session import Refused, Session
+from loop.page.session import Refused, Sitting
 from stages.core.errors import FaceloopError
 from stages.files.media import Unreadable
 
@@ -45,10 +45,10 @@ REFUSALS: dict[type[Exception], int] = {
 }
 
 
-def make_app(sessions: Mapping[str, Session], pictures: Pictures, keys: Keys) -> Starlette:
+def make_app(sessions: Mapping[str, Sitting], pictures: Pictures, keys: Keys) -> Starlette:
     """Return the app: each person's page under `/<name>/`, and nothing else."""
 
-    def session(request: Request) -> Session:
+    def session(request: Request) -> Sitting:
         return sessions[request.path_params["name"]]  # the guard let only these through
 
     def task(request: Request) -> Response:

@@ -1,15 +1,16 @@
 """One person's sitting: which faces, in which order, and what the page is told about them.
 
-Nothing here passes on a purpose, a score, a prediction or a count by class.
+Nothing here passes on a purpose, a score, a prediction, a name or a count by class.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
 from loop.page.drafts import Action, Draft
 from loop.page.guidelines import read_guidelines
+from stages.core.assignment import asked_of
 from stages.core.errors import FaceloopError
 from stages.core.randomness import generator, order_key
 from stages.core.records import NOT_A_FACE, UNSURE
@@ -18,7 +19,7 @@ from stages.core.settings import Settings
 from stages.files.labels import check_annotator, read_vote_file, votes_path
 
 FIXED_KEYS = {UNSURE: "u", NOT_A_FACE: "x"}
-# Keys of the classes, in their order; u, x, s and g mean something else.
+# Of the classes, in their order, where params.yaml names none; u, x, s and g mean other things.
 CLASS_KEYS = "123456789abcdefhijklmnopqrtvwyz"
 
 
@@ -26,24 +27,27 @@ class Refused(Exception):
     """The page asked for something that cannot be; the words are for the person."""
 
 
-class Session:
-    """What one person has before them in one round.
+class Sitting:
+    """Some faces before one person, and a draft of their answers; the kinds of sitting build on it.
 
     Raises:
-        FaceloopError: the name cannot be a file's, their votes cannot be read, or another server
-            holds their draft.
+        FaceloopError: the name cannot be a file's, or another server holds their draft.
     """
 
-    def __init__(self, settings: Settings, queue: pd.DataFrame, annotator: str) -> None:
+    command: ClassVar[str] = "label"
+
+    def __init__(
+        self, settings: Settings, title: str, face_ids: Sequence[str], annotator: str
+    ) -> None:
         check_annotator(annotator)
-        self.round, self.annotator = settings.rounds.candidate, annotator
+        self.title, self.annotator = title, annotator
+        self.labels = labels_with_keys(settings.classes, settings.label.keys)
+        faces = sorted(set(face_ids))
+        order = generator(settings.seed, "label", title, annotator).permutation(len(faces))
+        self.faces: list[str] = [faces[place] for place in order]
         self._classes = settings.classes
-        faces = queue.drop_duplicates("face_id").sort_values("face_id", ignore_index=True)
-        order = generator(settings.seed, "label", self.round, annotator).permutation(len(faces))
-        self.faces: list[str] = faces["face_id"].iloc[order].tolist()
-        self._known = frozenset(self.faces)
-        self._by_cluster = by_cluster(faces, settings.seed) if self.round == SEED_ROUND else None
-        self._draft = Draft(self.round, annotator)
+        self._known = frozenset(faces)
+        self._draft = Draft(title, annotator)
 
     def task(self) -> dict[str, Any]:
         """Return what the page needs to start, or to go on where it was left."""
@@ -55,19 +59,26 @@ class Session:
                 "action": action.action,
                 "faces": faces_of(action),
                 "seconds": sum(answer.seconds for answer in action.answers),
+                "note": action.answers[0].note,
             }
             for action in standing
         ]
         return {
-            "round": self.round,
+            "command": self.command,
+            "title": self.title,
             "annotator": self.annotator,
-            "labels": labels_with_keys(self._classes),
+            "labels": self.labels,
             "total": len(self.faces),
             "faces": [face_id for face_id in self.faces if face_id not in answered],
             "history": history,
-            "grid": self._by_cluster,
             "guidelines": read_guidelines(),
+            **{"grid": None, "proposed": None, "sides": None},
+            **self.shown(),
         }
+
+    def shown(self) -> dict[str, Any]:
+        """Return what this kind of sitting shows besides: grid, proposed or sides."""
+        return {}
 
     def save(self, actions: Sequence[Action]) -> None:
         """Put actions in the draft; when this returns they are on disk.
@@ -76,17 +87,22 @@ class Session:
             Refused: an unknown face or label, or an answer that is submitted already.
             OSError: they could not be written.
         """
-        allowed = {*self._classes, UNSURE, NOT_A_FACE}
+        allowed = {label["label"] for label in self.labels}
         for action in actions:
             for answer in action.answers:
                 if answer.face_id not in self._known:
-                    raise Refused(f"Face {answer.face_id} is not in the queue: load the page anew.")
+                    raise Refused(f"Face {answer.face_id} is not asked: load the page anew.")
                 if answer.label not in allowed:
                     raise Refused(f"{answer.label!r} is not a class: load the page anew.")
-            if action.mode == "grid" and self._by_cluster is None:
-                raise Refused(f"The grid is for the seed round {SEED_ROUND} alone.")
+            if action.answers:
+                self.check_mode(action)
         self._refuse_undoing_submitted(actions)
         self._draft.append(actions)
+
+    def check_mode(self, action: Action) -> None:
+        """Refuse an answer that was given in a way that this sitting does not offer."""
+        if action.mode != "page":
+            raise Refused("There is no grid here: load the page anew.")
 
     def progress(self) -> tuple[int, int]:
         """Return how many faces this person has answered, and of how many."""
@@ -94,11 +110,8 @@ class Session:
         return len(answered & self._known), len(self.faces)
 
     def submitted(self) -> set[str]:
-        """Return the faces that stand in this person's vote file already."""
-        path = votes_path(self.round, self.annotator)
-        if not path.is_file():
-            return set()
-        return set(read_vote_file(path, set(self._known), self._classes)["face_id"])
+        """Return the faces whose answer by this person stands in labels/ already."""
+        raise NotImplementedError
 
     def close(self) -> None:
         """Let another server have the draft."""
@@ -117,9 +130,44 @@ class Session:
         for action in self._draft.standing():
             if action.action in undone and not self._is_open(action, submitted):
                 raise Refused(
-                    "That answer is submitted already: correct it in "
-                    f"{votes_path(self.round, self.annotator)}, and load the page anew."
+                    "That answer is submitted already: correct it in labels/, in your own file, "
+                    "and load the page anew."
                 )
+
+
+class Session(Sitting):
+    """The candidate round's queue, as far as this person is asked.
+
+    Raises:
+        FaceloopError: as `Sitting`, or their votes cannot be read.
+    """
+
+    def __init__(self, settings: Settings, queue: pd.DataFrame, annotator: str) -> None:
+        faces = queue[asked_of(queue, annotator)].drop_duplicates("face_id")
+        self._queued = set(queue["face_id"])
+        is_seed = settings.rounds.candidate == SEED_ROUND
+        self._by_cluster = by_cluster(faces, settings.seed) if is_seed else None
+        super().__init__(settings, settings.rounds.candidate, faces["face_id"].tolist(), annotator)
+
+    def shown(self) -> dict[str, Any]:
+        """Return the grid's order, in the seed round."""
+        return {"grid": self._by_cluster}
+
+    def check_mode(self, action: Action) -> None:
+        """Refuse the grid in any other round.
+
+        Raises:
+            Refused: with the reason.
+        """
+        if action.mode == "grid" and self._by_cluster is None:
+            raise Refused(f"The grid is for the seed round {SEED_ROUND} alone.")
+
+    def submitted(self) -> set[str]:
+        """Return the faces that stand in this person's vote file already."""
+        path = votes_path(self.title, self.annotator)
+        if not path.is_file():
+            return set()
+        return set(read_vote_file(path, self._queued, self._classes)["face_id"])
 
 
 def faces_of(action: Action) -> list[str]:
@@ -127,9 +175,9 @@ def faces_of(action: Action) -> list[str]:
     return [answer.face_id for answer in action.answers]
 
 
-def labels_with_keys(classes: Sequence[str]) -> list[dict[str, str]]:
+def labels_with_keys(classes: Sequence[str], own: Sequence[str] = ()) -> list[dict[str, str]]:
     """Return what can be answered, each with its key; a class beyond the keys has none."""
-    keys = [*CLASS_KEYS, *[""] * len(classes)]
+    keys = [*(own or CLASS_KEYS), *[""] * len(classes)]
     return [
         {"label": label, "key": key, "title": label.replace("_", " ")}
         for label, key in [*zip(classes, keys, strict=False), *FIXED_KEYS.items()]
@@ -145,14 +193,22 @@ def by_cluster(faces: pd.DataFrame, seed: int) -> list[str]:
 
 def open_sessions(
     settings: Settings, queue: pd.DataFrame, annotators: Sequence[str]
-) -> dict[str, Session]:
+) -> dict[str, Sitting]:
     """Return a session a person, by name.
 
     Raises:
-        FaceloopError: no queue is open, a name is given twice, or a session cannot be opened.
+        FaceloopError: no queue is open, a name is not among those it was dealt to, or a session
+            cannot be opened.
     """
+    candidate = settings.rounds.candidate
     if queue.empty:
-        raise FaceloopError(f"{settings.rounds.candidate} has no queue yet: run 'faceloop next'")
-    if len({name.lower() for name in annotators}) < len(annotators):
-        raise FaceloopError("--as: the same name twice; each person needs their own")
+        raise FaceloopError(f"{candidate} has no queue yet: run 'faceloop next'")
+    dealt_to = sorted(set(" ".join(queue["annotators"]).split()))
+    for name in annotators:
+        if dealt_to and name not in dealt_to:
+            raise FaceloopError(
+                f"--as {name}: {candidate} was dealt out to {', '.join(dealt_to)}; for the next "
+                "round add the name to params.yaml, label.annotators; to take somebody's place in "
+                f"this one, change the column annotators of labels/{candidate}/queue.csv"
+            )
     return {name: Session(settings, queue, name) for name in annotators}

@@ -1,10 +1,10 @@
 """What the round chose, in pictures: its faces by reason."""
 
-import base64
 from typing import NamedTuple
 
 import pandas as pd
 
+from loop.exchange.label_studio_tasks import data_uri
 from stages.files.crops import read_crops
 
 
@@ -22,14 +22,9 @@ def contact_sheet(queue: pd.DataFrame, shown: int) -> list[Row]:
     for (purpose, reason), faces in queue.groupby(["purpose", "reason"], sort=True):
         some = faces.head(shown)
         pictures = [
-            as_uri(jpeg)
+            data_uri(jpeg)
             for batch, of_batch in some.groupby("batch", sort=True)
             for jpeg in read_crops(str(batch), of_batch["face_id"].tolist())
         ]
         rows.append(Row(f"{purpose}: {reason}", len(faces), pictures))
     return rows
-
-
-def as_uri(jpeg: bytes) -> str:
-    """Return a JPEG as a data URI."""
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"

@@ -11,9 +11,8 @@ from loop.reporting.curve import Point, learning_curve
 from loop.reporting.revisions import commit_of
 from loop.state import State, next_step
 from stages.core.evaluation import METRICS
-from stages.core.records import CAST_VOTES, stacked
 from stages.core.rounds import rounds_up_to
-from stages.files.labels import known_rounds, read_votes
+from stages.files.labels import known_rounds
 from stages.files.tables import METRICS_DIR, PLOTS_DIR, read_json
 
 SETS = {"iteration": "Validation set of this round", "overfit": "Over-fitting set"}
@@ -76,13 +75,10 @@ def gather(state: State, base: str | None, faces: bool, shown: int) -> Report:
         labels=read_json(METRICS_DIR / "labels.json"),
         curve=curve,
         curve_chart=curve_chart(curve, metric, settings.gate.target) if curve else "",
-        costs=costs_of(stacked([read_votes(name, classes) for name in rounds], VOTES_OF_ROUNDS)),
+        costs=costs_of(state.said.votes),
         changes=changes_since(commit_of(base), base) if base else None,
         sheet=contact_sheet(state.queue, shown) if faces else [],
     )
-
-
-VOTES_OF_ROUNDS = {name: kind for name, kind in CAST_VOTES.items() if name != "round"}
 
 
 def read_judged(name: str, classes: list[str]) -> Judged:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from stages.core.assignment import is_answered
 from stages.core.merging import Merged
 from stages.core.records import NOT_A_FACE, UNRESOLVED, UNSURE
 from stages.core.settings import Settings
@@ -14,10 +15,11 @@ def summarise_labels(
 ) -> dict[str, Any]:
     """Return counts by class, split and round, agreement, and votes moved or left without a face.
 
-    Agreement is the share of agreeing pairs of votes, over faces with two votes or more; None
-    where there is none.
+    `adjudications` are rows, `adjudicated` the faces that they settle, `conflicts_open` those that
+    people disagree on and nobody has settled. Agreement is the share of agreeing pairs of votes,
+    over faces with two votes or more; None where there is none.
     """
-    labelled, placed = merged
+    labelled, placed = merged.labelled, merged.placed
     counts = labelled["label"].value_counts()
     pairs = labelled["agreement"].dropna()
     moved = (placed["face_now"] != placed["face_id"]) & (placed["face_now"] != "")
@@ -38,6 +40,10 @@ def summarise_labels(
         },
         "agreement": float(pairs.mean()) if len(pairs) else None,
         "faces_with_several_votes": len(pairs),
+        "adjudications": len(merged.adjudications),
+        "adjudications_unplaced": int((merged.adjudications["face_now"] == "").sum()),
+        "adjudicated": len(merged.decided),
+        "conflicts_open": len(merged.conflicts),
         "re_anchored": int(moved.sum()),
         "unplaced": int((placed["face_now"] == "").sum()),
     }
@@ -46,7 +52,7 @@ def summarise_labels(
 def _round_figures(queue: pd.DataFrame, votes: pd.DataFrame) -> dict[str, int]:
     return {
         "queued": len(queue),
-        "answered": int(queue["face_id"].isin(votes["face_id"]).sum()),
+        "answered": int(is_answered(queue, votes).sum()),
         "votes": len(votes),
         "validation": int((queue["purpose"] == "validation").sum()),
     }

@@ -5,71 +5,134 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from stages.core.adjudication import (
+    adjudicate,
+    disagreements,
+    standing_decisions,
+    without_decided,
+)
 from stages.core.anchors import place_rows
-from stages.core.records import LABELLED, as_table
+from stages.core.records import FACE, LABELLED, as_table
 from stages.core.rounds import outer_of
 from stages.core.settings import Settings
 from stages.core.splits import assign_splits, draw_overfit_groups
 from stages.core.votes import AGGREGATIONS, latest_votes
 
-FACE = ["batch", "face_id"]
+
+class Said(NamedTuple):
+    """What was said of faces, and which of it counts.
+
+    asked: the queue's rows, one a face, with the face it is now ("" where there is none) in
+    `face_now`.
+    placed, settled: all votes and adjudications, with `batch` and `face_now`.
+    votes, decisions: those of them that count; `face_id` is the face of now.
+    """
+
+    asked: pd.DataFrame
+    placed: pd.DataFrame
+    settled: pd.DataFrame
+    votes: pd.DataFrame
+    decisions: pd.DataFrame
 
 
 class Merged(NamedTuple):
-    """The labelled faces (columns LABELLED), and what became of the votes.
+    """The labelled faces (columns LABELLED), and what became of the votes and adjudications.
 
-    placed: the votes, with the face each now stands for ("" where there is none) in `face_now`.
+    placed, adjudications: those rows, with the face each now stands for ("" where there is none)
+    in `face_now`.
+    decided: the faces whose label is an adjudication's; columns batch, face_id, label.
+    conflicts: the faces that people disagree on and nobody has settled, as `disagreements` gives.
     """
 
     labelled: pd.DataFrame
     placed: pd.DataFrame
+    adjudications: pd.DataFrame
+    decided: pd.DataFrame
+    conflicts: pd.DataFrame
 
 
 def merge_rounds(
     queues: pd.DataFrame,
     votes: pd.DataFrame,
+    adjudications: pd.DataFrame,
     faces: pd.DataFrame,
     round_name: str,
     settings: Settings,
 ) -> Merged:
-    """Merge the votes of all rounds up to `round_name`.
+    """Merge the votes of all rounds up to `round_name`, and what was settled over them.
 
     Args:
         queues: queue rows of those rounds; columns of QUEUE, and round.
         votes: votes of those rounds; columns of VOTES, round and annotator.
+        adjudications: of those rounds; columns of ADJUDICATIONS, and round.
         faces: the face tables of all batches.
         round_name: the round that the table is for: its validation set is held out.
         settings: classes, rounds, seed and merge_labels.
     """
     outer, rejected = outer_of(settings.rounds.candidate), settings.rounds.rejected
-    # A face asked about in several rounds belongs to the first of them that is not rejected.
-    kept_first = queues.assign(out=queues["round"].isin(rejected)).sort_values("out", kind="stable")
-    asked = kept_first.drop(columns="out").drop_duplicates(FACE, ignore_index=True)
-    asked = asked.assign(face_now=place_rows(asked, faces, settings.merge_labels.min_iou))
-    placed = votes.merge(
-        queues[["round", *FACE]].merge(asked[[*FACE, "face_now"]], on=FACE), on=["round", "face_id"]
+    asked, placed, settled, standing, decisions = what_stands(
+        queues, votes, adjudications, faces, settings
     )
-    standing = placed[placed["face_now"] != ""].drop(columns="face_id")
-    standing = standing.rename(columns={"face_now": "face_id"})
     aggregate = AGGREGATIONS[settings.merge_labels.aggregation]
 
     about = asked.drop(columns="face_id").rename(columns={"face_now": "face_id"})
     groups = faces[[*FACE, "group"]]
+    latest, decided = latest_votes(standing), standing_decisions(decisions)
     labelled = (
-        aggregate(latest_votes(without_rejected(standing, rejected)))
+        adjudicate(aggregate(latest), decided)
         .merge(about[[*FACE, "round", "purpose", "inclusion_probability"]], on=FACE)
         .merge(groups, on=FACE)
     )
-    # Both models' tables must hold out the same set: it is drawn from the old rounds' votes alone.
-    is_old = (standing["round"].map(outer_of) < outer) & ~standing["round"].isin(rejected)
-    old = aggregate(latest_votes(standing[is_old])).merge(groups, on=FACE)
+    # Both models' tables must hold out the same set: it is drawn from what the old rounds' folders
+    # say alone, votes and adjudications.
+    old_votes, old_decisions = (
+        said[(said["round"].map(outer_of) < outer) & ~said["round"].isin(rejected)]
+        for said in (standing, decisions)
+    )
+    old = adjudicate(aggregate(latest_votes(old_votes)), standing_decisions(old_decisions))
     held_out = draw_overfit_groups(
-        old, settings.merge_labels.overfit_share, settings.seed, outer, settings.classes
+        old.merge(groups, on=FACE),
+        settings.merge_labels.overfit_share,
+        settings.seed,
+        outer,
+        settings.classes,
     )
     labelled["split"] = assign_splits(
         labelled, round_name, outer, held_out, rejected, settings.classes
     )
-    return Merged(as_table(labelled.sort_values(FACE[::-1]), LABELLED), placed)
+    table = as_table(labelled.sort_values(FACE[::-1]), LABELLED)
+    conflicts = without_decided(disagreements(latest), decided)
+    return Merged(table, placed, settled, decided, conflicts)
+
+
+def what_stands(
+    queues: pd.DataFrame,
+    votes: pd.DataFrame,
+    adjudications: pd.DataFrame,
+    faces: pd.DataFrame,
+    settings: Settings,
+) -> Said:
+    """Find today's face of all that was said, and leave out what rejected rounds say.
+
+    What a rejected round says counts only of a face that no other round says anything of.
+
+    Args:
+        queues, votes, adjudications, faces, settings: as `merge_rounds` takes them.
+    """
+    rejected = settings.rounds.rejected
+    # A face asked about in several rounds belongs to the first of them that is not rejected.
+    kept_first = queues.assign(out=queues["round"].isin(rejected)).sort_values("out", kind="stable")
+    asked = kept_first.drop(columns="out").drop_duplicates(FACE, ignore_index=True)
+    asked = asked.assign(face_now=place_rows(asked, faces, settings.merge_labels.min_iou))
+    places = queues[["round", *FACE]].merge(asked[[*FACE, "face_now"]], on=FACE)
+    placed, settled = (
+        said.merge(places, on=["round", "face_id"]) for said in (votes, adjudications)
+    )
+    both = pd.concat([placed.assign(is_vote=True), settled.assign(is_vote=False)])
+    both = both[both["face_now"] != ""].drop(columns="face_id")
+    kept = without_rejected(both.rename(columns={"face_now": "face_id"}), rejected)
+    is_vote = kept["is_vote"].astype(bool)
+    return Said(asked, placed, settled, kept[is_vote], kept[~is_vote])
 
 
 def without_rejected(votes: pd.DataFrame, rejected: Collection[str]) -> pd.DataFrame:

@@ -11,6 +11,7 @@ UNSURE = "unsure"
 NOT_A_FACE = "not_a_face"
 UNRESOLVED = "unresolved"
 
+FACE = ["batch", "face_id"]
 BOX = ["x0", "y0", "x1", "y1"]
 LANDMARKS = [
     f"{point}_{axis}"
@@ -49,7 +50,9 @@ QUEUE = {
     "score": "float64",
     "cluster": "Int64",
     "inclusion_probability": "float64",
+    "annotators": "str",  # who is asked, joined by a space; blank: anyone
 }
+BLANK_WHERE_MISSING = ("annotators",)  # columns that files of older rounds do not have
 PURPOSES = ("train", "validation", "relabel")
 
 # One row is what one person said of one face.
@@ -64,6 +67,16 @@ VOTES = {
 QUEUED = {**QUEUE, "round": "str"}
 CAST_VOTES = {**VOTES, "annotator": "str", "round": "str"}
 REQUIRED_OF_A_VOTE = ("face_id", "label")
+
+# One row is how one person settled what others disagree on; the latest row of a face counts.
+ADJUDICATIONS = {
+    "face_id": "str",
+    "label": "str",
+    "adjudicator": "str",
+    "labelled_at": "str",
+    "note": "str",
+}
+ROUND_ADJUDICATIONS = {**ADJUDICATIONS, "round": "str"}
 
 # One row is a face that somebody voted on; split is train, overfit, validation or unused. Purpose
 # and inclusion_probability (blank unless drawn at random) are those it was first asked with.
@@ -148,4 +161,4 @@ def boxes_of(table: pd.DataFrame) -> np.ndarray:
 def queue_rows(faces: pd.DataFrame, purpose: str, **columns: Any) -> pd.DataFrame:
     """Return queue rows for faces of a face table; what `columns` does not name stays blank."""
     blank: dict[str, Any] = dict.fromkeys(("score", "cluster", "inclusion_probability"))
-    return as_table(faces.assign(purpose=purpose, **(blank | columns)), QUEUE)
+    return as_table(faces.assign(purpose=purpose, annotators="", **(blank | columns)), QUEUE)

@@ -5,7 +5,7 @@ The numbers' reasons stand in params.yaml beside them; here stand only types and
 
 import math
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -20,6 +20,11 @@ Count = Annotated[int, Field(ge=1)]
 Device = Literal["auto", "cpu", "cuda"]
 
 RESERVED_LABELS = ("unsure", "not_a_face")
+# Keys of the page that answer or do something else than a class; Space is one of them too.
+RESERVED_KEYS = "uxsg?/0"
+ANNOTATOR_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+NO_ANNOTATORS = ("queue", "adjudication")  # files beside the annotators'
+TRUTH = "truth"  # names that begin so are of truth tables: nobody takes them for a person
 
 
 EMBEDDERS = ("mtcnn-onet", "vggface2", "casia-webface")
@@ -140,6 +145,47 @@ class SampleDiverse(Block):
         return self
 
 
+class Label(Block):
+    """How people are asked: their keys, and who is asked what."""
+
+    keys: list[str]
+    annotators: list[Annotated[str, Field(pattern=ANNOTATOR_PATTERN)]]
+    overlap: Share
+    validation_overlap: Share
+
+    @field_validator("keys", mode="before")
+    @classmethod
+    def _digits(cls, keys: Any) -> Any:
+        """Take `1` for `"1"`: YAML reads a bare digit as a number."""
+        if not isinstance(keys, list):
+            return keys
+        return [str(key) if type(key) is int else key for key in keys]
+
+    @field_validator("keys")
+    @classmethod
+    def _free(cls, keys: list[str]) -> list[str]:
+        lowered = [key.lower() for key in keys]
+        for key in lowered:
+            if len(key) != 1 or not key.isprintable() or key.isspace() or key in RESERVED_KEYS:
+                raise ValueError(
+                    f"{key!r}; allowed: one character each, and none of {', '.join(RESERVED_KEYS)}"
+                )
+            if lowered.count(key) > 1:
+                raise ValueError(f"{key!r} stands twice; allowed: each key once, A is a")
+        return lowered
+
+    @field_validator("annotators")
+    @classmethod
+    def _people(cls, names: list[str]) -> list[str]:
+        lowered = [name.lower() for name in names]
+        for name in lowered:
+            if name in NO_ANNOTATORS or name.startswith(TRUTH):
+                raise ValueError(f"{name!r} is no person's name here; choose another")
+            if lowered.count(name) > 1:
+                raise ValueError(f"{name!r} is named twice; allowed: each person once")
+        return names
+
+
 class Report(Block):
     faces: bool
     faces_shown: Count
@@ -162,6 +208,7 @@ class Settings(Block):
     sample_validation: SampleValidation
     sample_uncertain: SampleUncertain
     sample_diverse: SampleDiverse
+    label: Label
     report: Report
 
     @model_validator(mode="after")
@@ -174,6 +221,11 @@ class Settings(Block):
         reserved = sorted(set(self.classes) & set(RESERVED_LABELS))
         if reserved:
             raise ValueError(f"classes: {reserved[0]!r} is always offered; leave it out")
+        if self.label.keys and len(self.label.keys) != len(self.classes):
+            raise ValueError(
+                f"label.keys: {len(self.label.keys)} keys for {len(self.classes)} classes; "
+                "allowed: one a class, or [] for 1 to 9 and then letters"
+            )
         if self.sample_uncertain.size < self.sample_diverse.size:
             raise ValueError("sample_uncertain.size: must be at least sample_diverse.size")
         return self

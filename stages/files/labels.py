@@ -19,12 +19,10 @@ from stages.core.records import (
     stacked,
 )
 from stages.core.rounds import PRIOR, is_round, order_of
-from stages.core.settings import Rounds
+from stages.core.settings import ANNOTATOR_PATTERN, NO_ANNOTATORS, Rounds
 from stages.files.tables import read_csv, write_csv
 
 LABELS_DIR = Path("labels")
-NO_ANNOTATORS = ("queue", "adjudication")
-ANNOTATOR_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 def known_rounds(rounds: Rounds) -> list[str]:
@@ -56,17 +54,21 @@ def read_queue(round_name: str) -> pd.DataFrame:
     """Return a round's queue; empty where it has not been opened.
 
     Raises:
-        FaceloopError: a row has an unknown purpose, or a face stands there twice.
+        FaceloopError: a row has an unknown purpose or an annotator whose name can be nobody's, or
+            a face stands there twice.
     """
     path = queue_path(round_name)
     if not path.is_file():
         return as_table([], QUEUE)
     queue = read_csv(path, QUEUE)
-    for row, purpose in enumerate(queue["purpose"], start=2):
+    told = zip(queue["purpose"], queue["annotators"], strict=True)
+    for row, (purpose, names) in enumerate(told, start=2):
         if purpose not in PURPOSES:
             raise FaceloopError(
                 f"{path}:{row}: purpose {purpose!r}; allowed: {', '.join(PURPOSES)}"
             )
+        for name in names.split():
+            check_annotator(name, f"{path}:{row}")
     twice = queue.index[queue.duplicated(["batch", "face_id"])]
     if len(twice):
         raise FaceloopError(
@@ -155,7 +157,7 @@ def check_annotator(name: str, where: object = "--as") -> None:
     Raises:
         FaceloopError: with what is allowed.
     """
-    if name in NO_ANNOTATORS or not ANNOTATOR_PATTERN.fullmatch(name):
+    if name in NO_ANNOTATORS or not re.fullmatch(ANNOTATOR_PATTERN, name):
         raise FaceloopError(
             f"{where}: {name!r} cannot be an annotator's name; allowed: letters, digits, '-' and "
             f"'_', and neither of {', '.join(NO_ANNOTATORS)}"

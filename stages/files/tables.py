@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from stages.core.errors import FaceloopError
-from stages.core.records import FACES, as_table, stacked
+from stages.core.records import BLANK_WHERE_MISSING, FACES, as_table, stacked
 from stages.files.atomic import replacing
 
 FACES_DIR = Path("data/faces")
@@ -35,6 +35,9 @@ def read_csv(path: Path, columns: dict[str, str]) -> pd.DataFrame:
     blank = {name: [""] for name, kind in columns.items() if kind != "str"}
     try:
         table = pd.read_csv(path, dtype=columns, keep_default_na=False, na_values=blank)
+        for name in BLANK_WHERE_MISSING:
+            if name in columns and name not in table:
+                table[name] = ""
         return as_table(table[list(columns)], columns)
     except FileNotFoundError as error:
         raise FaceloopError(f"{path} is not here: run 'dvc repro' or 'dvc pull'") from error

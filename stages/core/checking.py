@@ -1,0 +1,26 @@
+"""Laying out labelled faces so that a wrong label stands out among its like."""
+
+import numpy as np
+
+from stages.core.diversity import cluster, reduce_dimensions
+from stages.core.settings import SampleDiverse
+
+
+def order_alike(
+    labels: np.ndarray, features: np.ndarray, settings: SampleDiverse, seed: int
+) -> np.ndarray:
+    """Return the positions of faces by label, then cluster, then distance to its centroid.
+
+    Args:
+        labels: int of shape (n,).
+        features: float32 of shape (n, d).
+        settings: how many components and clusters a label's faces are laid out by.
+        seed: of PCA and k-means.
+    """
+    ordered = [np.array([], dtype=int)]
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        points = reduce_dimensions(features[rows], settings.pca_components, seed)
+        clusters, distances = cluster(points, settings.clusters, seed)
+        ordered.append(rows[np.lexsort((distances, clusters))])
+    return np.concatenate(ordered)
