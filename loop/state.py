@@ -38,16 +38,20 @@ class State:
         return self.settings.rounds.candidate
 
     @property
-    def is_behind(self) -> bool:
-        """Whether the verdict is of another round, or of other labels than lie there now."""
+    def is_judged(self) -> bool:
+        """Whether the verdict is of this round and these votes; CI, without data, can tell too."""
         answered = len(self.queue) - len(self.unanswered)
         return (
-            self.gate is None
-            or self.drawn is None
-            or self.gate["round"] != self.candidate
-            or self.gate["accepted"] != self.settings.rounds.accepted
-            or (self.gate["queued"], self.gate["answered"]) != (len(self.queue), answered)
+            self.gate is not None
+            and self.gate["round"] == self.candidate
+            and self.gate["accepted"] == self.settings.rounds.accepted
+            and (self.gate["queued"], self.gate["answered"]) == (len(self.queue), answered)
         )
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether `dvc repro` or `dvc pull` must run before the loop can go on from here."""
+        return self.drawn is None or not self.is_judged
 
 
 def read_state() -> State:

@@ -29,7 +29,7 @@ def describe(state: State) -> list[tuple[str, str]]:
         lines.append(("queue", f"{answered} of {len(state.queue)} faces answered"))
     else:
         lines.append(("queue", "not opened yet"))
-    if gate is None or state.is_behind:
+    if gate is None or not state.is_judged:
         lines.append(("verdict", "not known yet: labels or params are newer than the figures"))
     else:
         lines[1] = ("pool", f"batch {state.settings.pool}, {gate['pool_left']} faces left to ask")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from clones import three_rounds  # noqa: F401
 from PIL import Image
 from ruamel.yaml import YAML
 
