@@ -10,7 +10,8 @@ from loop.dvc import run_dvc, stale_stages
 from loop.git import run_git, uncommitted
 from loop.vote_history import changed_label_files
 from stages.core.errors import FaceloopError
-from stages.files.labels import known_rounds, read_votes
+from stages.files.labels import LABELS_DIR, known_rounds, read_rows, read_votes
+from stages.files.media import FORMULA_STARTS
 from stages.files.params import read_params
 
 
@@ -44,6 +45,7 @@ def commit_checks(base: str | None, has_data: bool) -> list[Callable[[], list[st
     """Return the checks of a commit that need no remote."""
     return [
         label_findings,
+        formula_findings,
         lambda: changed_label_files(base),
         git_findings,
         lambda: stale_findings(has_data),
@@ -71,6 +73,26 @@ def label_findings() -> list[str]:
         except FaceloopError as error:
             findings.append(str(error))
     return findings
+
+
+def formula_findings() -> list[str]:
+    """Return cells of label files that a spreadsheet would run when a reviewer opens the file."""
+    return [
+        f"{path}:{row}: {column} {cell[:40]!r} is a formula in a spreadsheet: take it out"
+        for path in sorted(LABELS_DIR.glob("*/*.csv"))
+        for row, cells in read_rows(path, ["face_id"])
+        for column, cell in cells.items()
+        if cell.startswith(FORMULA_STARTS) and not is_number(cell)
+    ]
+
+
+def is_number(cell: str) -> bool:
+    """Tell whether a cell is a number, which may begin with a sign."""
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def git_findings() -> list[str]:

@@ -31,7 +31,8 @@ def changed_label_files(base: str | None) -> list[str]:
             continue
         before = run_git("show", f"{start}:{path.as_posix()}")
         now = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-        what = bent(before, now, path, is_open=order_of(path.parent.name) >= opened)
+        name = path.parent.name
+        what = bent(before, now, path, order_of(name) >= opened and not was_finished(name, start))
         if what:
             findings.append(
                 f"{path}: {what} since {start[:10]}: git restore --source {start[:10]} {path}; "
@@ -66,6 +67,8 @@ def rows_of(text: str) -> list[str]:
 def branch_point(base: str | None) -> str:
     """Return the commit where this branch left `base`, or the main branch.
 
+    On the main branch itself, that of the last finished round.
+
     Raises:
         FaceloopError: there is none.
     """
@@ -75,11 +78,14 @@ def branch_point(base: str | None) -> str:
     if not known:
         raise FaceloopError("no main branch to compare labels with: name one with --base REV")
     try:
-        return run_git("merge-base", known[0], "HEAD").strip()
+        point = run_git("merge-base", known[0], "HEAD").strip()
     except FaceloopError as error:
         raise FaceloopError(
             f"--base {known[0]}: not in this clone: git fetch --unshallow"
         ) from error
+    if base is None and point == run_git("rev-parse", "HEAD").strip() and round_tags():
+        return run_git("describe", "--tags", "--abbrev=0", "--match", "o[0-9]*").strip()
+    return point
 
 
 def start_of(base: str) -> str:
@@ -87,12 +93,12 @@ def start_of(base: str) -> str:
 
     A roll-back gives labels/ just what it was at a round's tag, and something else before.
     """
-    tags = {tag: labels_of(tag) for tag in round_tags()}
+    tags = {tag: held(tag, LABELS_DIR) for tag in round_tags()}
     since = run_git("rev-list", "--first-parent", f"{base}..HEAD").split()
     steps = [(run_git("write-tree").strip(), "HEAD"), *((one, f"{one}^") for one in since)]
     for now, before in steps:
-        labels = labels_of(now)
-        if labels != labels_of(before) and any(
+        labels = held(now, LABELS_DIR)
+        if labels != held(before, LABELS_DIR) and any(
             labels == tagged and asks_git("merge-base", "--is-ancestor", tag, before)
             for tag, tagged in tags.items()
         ):
@@ -100,6 +106,14 @@ def start_of(base: str) -> str:
     return base
 
 
-def labels_of(revision: str) -> str:
-    """Return the id of what labels/ holds at a revision."""
-    return run_git("rev-parse", f"{revision}:{LABELS_DIR}").strip()
+def was_finished(name: str, revision: str) -> bool:
+    """Tell whether a round of that name, with that queue, was finished; a later one may be open."""
+    path = queue_path(name)
+    tags = [tag for tag in round_tags() if tag.partition(".")[0] == name]
+    return any(held(tag, path) == held(revision, path) for tag in tags)
+
+
+def held(revision: str, path: Path) -> str:
+    """Return the id of what a revision holds at a path; "" where it holds nothing."""
+    name = f"{revision}:{path.as_posix()}"
+    return run_git("rev-parse", name).strip() if asks_git("cat-file", "-e", name) else ""

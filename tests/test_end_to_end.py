@@ -64,16 +64,6 @@ def test_a_fresh_clone_of_the_first_round_pulls_the_same_bytes(project: Path) ->
     assert digests(clone) == first
 
 
-def test_rolling_back_forward_restores_the_first_round(project: Path) -> None:
-    back = project.parent / "back"
-    shutil.copytree(project, back, symlinks=True)
-    sh("git restore --source o00-i00 --staged --worktree labels params.yaml dvc.lock metrics", back)
-    sh("dvc pull", back)
-    assert json.loads(sh("dvc status --json", back)) == {}
-    assert json.loads((back / "metrics/gate.json").read_text())["round"] == "o00-i00"
-    sh("git commit -qm 'Back to o00-i00'", back)
-
-
 def test_a_rejected_round_leaves_training(project: Path) -> None:
     rejected = project.parent / "rejected"
     shutil.copytree(project, rejected, symlinks=True)

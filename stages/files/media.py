@@ -21,6 +21,7 @@ VIDEO_SUFFIXES = {
 }  # fmt: skip
 MEDIA_SUFFIXES = PHOTO_SUFFIXES | VIDEO_SUFFIXES
 PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # of a cell that a spreadsheet runs
 # Our own limit, max_megapixels, speaks instead, before any pixel is decoded.
 Image.MAX_IMAGE_PIXELS = None
 # What Pillow raises for files that are not what they say.
@@ -59,6 +60,15 @@ def list_sources(batch: str) -> list[Path]:
     if not sources:
         raise FaceloopError(f"{folder}/ holds no file: put photos and videos there")
     return [folder / path for path in sources]
+
+
+def source_name(path: Path, batch: str) -> str:
+    """Return a source's path in its batch, as tables name it.
+
+    A spreadsheet runs a cell that begins like a formula; with `./` before it the path is the same.
+    """
+    name = path.relative_to(RAW_DIR / batch).as_posix()
+    return f"./{name}" if name.startswith(FORMULA_STARTS) else name
 
 
 def sha256_of(path: Path) -> str:
