@@ -22,6 +22,8 @@ CODE = (
     "stages", "loop", "dvc.yaml", "params.yaml", "Makefile", ".github",
     ".gitignore", ".dvcignore", ".gitattributes",
 )  # fmt: skip
+# The code of the folder that a command runs in comes first, before an installed faceloop.
+CODE_OF_FOLDER = os.pathsep.join([".", os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
 PEOPLE = {
     f"GIT_{who}_{what}": "test@example.org"
     for who in ("AUTHOR", "COMMITTER")
@@ -37,7 +39,7 @@ def sh(command: str, folder: Path, exit_code: int = 0, **environment: str) -> st
         shell=True,
         executable="/bin/bash",
         cwd=folder,
-        env={**os.environ, **PEOPLE, "PATH": path, "PYTHONPATH": ".", **environment},
+        env={**os.environ, **PEOPLE, "PATH": path, "PYTHONPATH": CODE_OF_FOLDER, **environment},
         capture_output=True,
         text=True,
     )

@@ -1,14 +1,17 @@
 """Files that somebody made to do harm: docs/security.md names the threat each test is about."""
 
 import pickle
+import re
 import struct
 import zlib
 from pathlib import Path
 from typing import Any
 
 import av
+import facenet_pytorch
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from safetensors.numpy import save
 
@@ -17,10 +20,27 @@ from loop.cli import main
 from stages.core.errors import FaceloopError
 from stages.files.heads import read_head
 from stages.files.labels import LONGEST_LINE, read_queue, read_vote_file
-from stages.files.media import RAW_DIR, Unreadable, read_pictures, source_name
+from stages.files.media import RAW_DIR, Unreadable, read_pictures, sha256_of, source_name
 from stages.files.params import read_params
+from stages.files.weights import DOWNLOADED, load_network
 
+ROOT = Path(__file__).resolve().parents[1]
 MP = 1.0  # max_megapixels
+SHIPPED = {
+    "onet": "165bfbe42940416ccfb977545cf0e976d5bf321f67083ae2aaaa5c764280118d",
+    "pnet": "a2a71925e0b9996a42f63e47efc1ca19043e69558b5c523b978d611dfae49c8f",
+    "rnet": "bbb937de72efc9ef83b186c49f5f558467a1d7e3453a8ece0d71a886633f6a86",
+}
+
+
+class Harm:
+    """A pickle of this makes a file when it is loaded as Python allows."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.mark,)
 
 
 def film(path: Path, size: int, codec: str = "mpeg2video", **options: str) -> bytes:
@@ -64,7 +84,7 @@ def test_a_video_that_grows_on_the_way_is_cut_there(tmp_path: Path) -> None:
 def test_an_odd_codec_is_refused_in_words(tmp_path: Path, code: bytes) -> None:
     content = film(tmp_path / "odd.avi", 64, codec="mpeg4")
     (tmp_path / "odd.avi").write_bytes(content.replace(b"FMP4", code))
-    with pytest.raises(Unreadable, match="no decoder for the video's codec"):
+    with pytest.raises(Unreadable, match="no decoder for the video's codec|damaged"):
         list(read_pictures(tmp_path / "odd.avi", 25, MP))
 
 
@@ -157,12 +177,8 @@ def test_params_of_a_strange_kind_are_refused_in_words(project: Any, value: str)
 
 
 def test_a_model_that_is_a_pickle_is_not_run(tmp_path: Path) -> None:
-    class Harm:
-        def __reduce__(self) -> tuple[Any, ...]:
-            return (Path.touch, (tmp_path / "harm",))
-
     path = tmp_path / "o00-i00.safetensors"
-    path.write_bytes(pickle.dumps(Harm()))
+    path.write_bytes(pickle.dumps(Harm(tmp_path / "harm")))
     with pytest.raises(FaceloopError, match="is no faceloop head"):
         read_head(path)
     assert not (tmp_path / "harm").exists()
@@ -174,3 +190,31 @@ def test_a_model_file_of_another_kind_is_refused(tmp_path: Path, content: bytes)
     path.write_bytes(content)
     with pytest.raises(FaceloopError, match="is no faceloop head"):
         read_head(path)
+
+
+def test_downloaded_weights_that_carry_code_are_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", tmp_path.as_posix())
+    (tmp_path / "checkpoints").mkdir()
+    file = tmp_path / "checkpoints" / DOWNLOADED["vggface2"]
+    torch.save({"weights": Harm(tmp_path / "harm")}, file)
+    settings = read_params(ROOT / "params.yaml").embed.model_copy(update={"model": "vggface2"})
+    with pytest.raises(FaceloopError, match="is damaged"):
+        load_network(settings, torch.device("cpu"))
+    assert not (tmp_path / "harm").exists()
+
+
+def test_the_shipped_weights_are_those_that_were_measured() -> None:
+    folder = Path(facenet_pytorch.__file__).parent / "data"
+    assert {path.stem: sha256_of(path) for path in folder.glob("*.pt")} == SHIPPED
+
+
+# the document
+
+
+def test_every_test_that_the_document_names_is_there() -> None:
+    named = re.findall(r"`(test_\w+)`", (ROOT / "docs/security.md").read_text(encoding="utf-8"))
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("*.py"))
+    assert len(named) > 25
+    assert [name for name in named if f"def {name}(" not in code] == []
