@@ -6,14 +6,19 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run test lint types lock benchmark
+.PHONY: bootstrap run test lint types lock benchmark
 
-run: $(INSTALLED)
+run: $(INSTALLED) bootstrap
 	dvc repro
 	faceloop status
 
-test: $(INSTALLED)
+test: $(INSTALLED) bootstrap
 	python -m pytest
+
+# Where two branches both label, dvc.lock and figures stay ours: the next repro makes them anew.
+# .gitattributes names the files; git takes the command from each clone's own config alone.
+bootstrap:
+	git config merge.ours.driver true
 
 lint: $(INSTALLED)
 	ruff check .

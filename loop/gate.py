@@ -17,7 +17,7 @@ def run(arguments: argparse.Namespace) -> int:
         FaceloopError: the verdict is of other labels than lie there now.
     """
     state = read_state()
-    if state.gate is None or state.is_behind:
+    if state.gate is None or not state.is_judged:
         raise FaceloopError("the verdict is older than labels or params: run 'dvc repro'")
     print(f"{state.candidate}: {state.gate['verdict']}")
     for reason in state.gate["reasons"]:

@@ -37,7 +37,7 @@ def describe(state: State) -> list[tuple[str, str]]:
     if conflicts := count_conflicts(state):
         faces = "1 face" if conflicts == 1 else f"{conflicts} faces"
         lines.append(("conflict", f"people disagree on {faces}: faceloop adjudicate --as NAME"))
-    if gate is None or state.is_behind:
+    if gate is None or not state.is_judged:
         lines.append(("verdict", "not known yet: labels or params are newer than the figures"))
     else:
         lines[1] = ("pool", f"batch {state.settings.pool}, {gate['pool_left']} faces left to ask")

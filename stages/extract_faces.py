@@ -25,11 +25,11 @@ from stages.files.console import run_stage
 from stages.files.crops import crops_path, encode_crop, write_crops
 from stages.files.media import (
     MEDIA_SUFFIXES,
-    RAW_DIR,
     Unreadable,
     list_sources,
     read_pictures,
     sha256_of,
+    source_name,
 )
 from stages.files.params import read_params
 from stages.files.tables import FACES_DIR, write_csv, write_parquet
@@ -56,7 +56,7 @@ def main(batch: str) -> None:
     for digest, paths in progress:
         found = extract_source(paths[0], digest, batch, mtcnn, wanted)
         for copy, path in enumerate(paths):
-            source = path.relative_to(RAW_DIR / batch).as_posix()
+            source = source_name(path, batch)
             rejected += [(source, reason, n) for reason, n in sorted(found.rejected.items())]
             for face in found.faces:
                 faces.append(copy_of(face, source, copy))
@@ -84,7 +84,7 @@ def extract_source(
     path: Path, digest: str, batch: str, mtcnn: MTCNN, settings: ExtractFaces
 ) -> Extracted:
     """Return the faces of one photo or video; a damaged one gives what could be read of it."""
-    source = path.relative_to(RAW_DIR / batch).as_posix()
+    source = source_name(path, batch)
     found, tracker = Extracted([], {}, Counter()), Tracker()
     try:
         for picture in read_pictures(path, settings.frames_per_second, settings.max_megapixels):

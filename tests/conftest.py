@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from browsing import ready
+from clones import three_rounds  # noqa: F401
 from PIL import Image
 from ruamel.yaml import YAML
 

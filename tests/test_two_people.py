@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from test_end_to_end import ROOT, copy_project, sh, true_labels
+from clones import ROOT, copy_project, sh, true_labels
 
 from loop.drawing.batch import draw_batch
 from loop.page.drafts import Action, Answer, Draft

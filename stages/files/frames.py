@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 from PIL import Image
 
-from stages.files.media import Unreadable, check_size, upright
+from stages.files.media import OPEN_VIDEO, Unreadable, check_size, upright
 
 
 def read_frame(path: Path, time_s: float, max_megapixels: float) -> Image.Image:
@@ -16,7 +16,7 @@ def read_frame(path: Path, time_s: float, max_megapixels: float) -> Image.Image:
         Unreadable: the video is damaged or too large, or seeking finds no frame of that time.
     """
     try:
-        with av.open(path.as_posix(), metadata_errors="replace") as container:
+        with av.open(path.as_posix(), metadata_errors="replace", options=OPEN_VIDEO) as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             check_size(stream.width, stream.height, max_megapixels)

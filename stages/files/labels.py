@@ -2,8 +2,10 @@
 
 import csv
 import re
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 import pandas as pd
 
@@ -19,10 +21,11 @@ from stages.core.records import (
     stacked,
 )
 from stages.core.rounds import PRIOR, is_round, order_of
-from stages.core.settings import ANNOTATOR_PATTERN, NO_ANNOTATORS, Rounds
+from stages.core.settings import ANNOTATOR_PATTERN, NAME_PATTERN, NO_ANNOTATORS, Rounds
 from stages.files.tables import read_csv, write_csv
 
 LABELS_DIR = Path("labels")
+LONGEST_LINE = 100_000  # characters
 
 
 def known_rounds(rounds: Rounds) -> list[str]:
@@ -60,7 +63,16 @@ def read_queue(round_name: str) -> pd.DataFrame:
     path = queue_path(round_name)
     if not path.is_file():
         return as_table([], QUEUE)
+    with path.open(encoding="utf-8", errors="replace") as file:
+        deque(_lines(path, file), maxlen=0)
     queue = read_csv(path, QUEUE)
+    for column in ("face_id", "batch"):  # both become names of files
+        strange = queue.index[~queue[column].str.fullmatch(NAME_PATTERN)]
+        if len(strange):
+            raise FaceloopError(
+                f"{path}:{strange[0] + 2}: {column} {queue[column][strange[0]]!r}; "
+                "restore the file with git"
+            )
     told = zip(queue["purpose"], queue["annotators"], strict=True)
     for row, (purpose, names) in enumerate(told, start=2):
         if purpose not in PURPOSES:
@@ -172,7 +184,7 @@ def read_rows(path: Path, required: Sequence[str]) -> list[tuple[int, dict[str, 
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
+            reader = csv.reader(_lines(path, file), strict=True)
             header = [name.strip() for name in next(reader, [])]
             _check_header(path, header, required)
             named = [(place, name) for place, name in enumerate(header) if name]
@@ -193,6 +205,23 @@ def read_rows(path: Path, required: Sequence[str]) -> list[tuple[int, dict[str, 
         raise FaceloopError(f"{path} is not here: name a CSV that is") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise FaceloopError(f"{path}: {error}; save it as CSV, comma-separated, UTF-8") from error
+
+
+def _lines(path: Path, file: TextIO) -> Iterator[str]:
+    """Yield a file's lines, never more of one than a row can need.
+
+    Raises:
+        FaceloopError: with the row: a line is too long, as of a file that is no CSV.
+    """
+    row = 0
+    while line := file.readline(LONGEST_LINE):
+        row += 1
+        if len(line) == LONGEST_LINE:
+            raise FaceloopError(
+                f"{path}:{row}: a line of {LONGEST_LINE:,} characters or more is no row of labels; "
+                "restore the file with git"
+            )
+        yield line
 
 
 def _check_header(path: Path, header: list[str], required: Sequence[str]) -> None:

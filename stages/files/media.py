@@ -21,6 +21,12 @@ VIDEO_SUFFIXES = {
 }  # fmt: skip
 MEDIA_SUFFIXES = PHOTO_SUFFIXES | VIDEO_SUFFIXES
 PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # of a cell that a spreadsheet runs
+# FFmpeg would follow a playlist to files elsewhere, and reads much that no camera writes.
+OPEN_VIDEO = {
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegvideo,mpegts,asf,flv",
+    "protocol_whitelist": "file",
+}
 # Our own limit, max_megapixels, speaks instead, before any pixel is decoded.
 Image.MAX_IMAGE_PIXELS = None
 # What Pillow raises for files that are not what they say.
@@ -59,6 +65,15 @@ def list_sources(batch: str) -> list[Path]:
     if not sources:
         raise FaceloopError(f"{folder}/ holds no file: put photos and videos there")
     return [folder / path for path in sources]
+
+
+def source_name(path: Path, batch: str) -> str:
+    """Return a source's path in its batch, as tables name it.
+
+    A spreadsheet runs a cell that begins like a formula; with `./` before it the path is the same.
+    """
+    name = path.relative_to(RAW_DIR / batch).as_posix()
+    return f"./{name}" if name.startswith(FORMULA_STARTS) else name
 
 
 def sha256_of(path: Path) -> str:
@@ -116,10 +131,12 @@ def _flat_rgb(photo: Image.Image) -> Image.Image:
 def _read_video(path: Path, frames_per_second: float, max_megapixels: float) -> Iterator[Picture]:
     time_s, due_s = 0.0, -math.inf
     try:
-        with av.open(path.as_posix(), metadata_errors="replace") as container:
+        with av.open(path.as_posix(), metadata_errors="replace", options=OPEN_VIDEO) as container:
             if not container.streams.video:
                 raise Unreadable("no picture in the video")
             stream = container.streams.video[0]
+            if stream.codec_context is None:
+                raise Unreadable("no decoder for the video's codec")
             stream.thread_type = "AUTO"
             check_size(stream.width, stream.height, max_megapixels)
             for index, frame in enumerate(container.decode(stream)):
@@ -128,6 +145,7 @@ def _read_video(path: Path, frames_per_second: float, max_megapixels: float) -> 
                 if time_s + 0.5 / float(stream.average_rate or 25) < due_s:
                     continue
                 due_s = max(due_s, time_s) + 1 / frames_per_second
+                check_size(frame.width, frame.height, max_megapixels)  # it may change on the way
                 yield Picture(upright(frame), index, round(time_s, 3))
     except (av.FFmpegError, OSError) as error:
         raise Unreadable(f"damaged video at {time_s:.1f} s: {_one_line(error)}") from error

@@ -23,14 +23,15 @@ def read_params(path: Path = PARAMS) -> Settings:
     tree = None
     try:
         text = path.read_text(encoding="utf-8")
+        _check_aliases(path, text)
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
         _check_keys(path, tree)
         return Settings.model_validate(yaml.safe_load(text))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise FaceloopError(f"{path} is no valid YAML in UTF-8: {error}") from error
     except ValidationError as error:
         findings = [_finding(path, tree, one) for one in error.errors()]
         raise FaceloopError("\n".join(findings)) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise FaceloopError(f"{path} is no valid YAML in UTF-8: {error}") from error
 
 
 def _finding(path: Path, tree: yaml.Node | None, error: Any) -> str:
@@ -47,6 +48,14 @@ def _finding(path: Path, tree: yaml.Node | None, error: Any) -> str:
         return f"{where}: unknown key (value {error['input']!r}); remove it or correct its name"
     shown = f"found {error['input']!r}; " if not isinstance(error["input"], dict) else ""
     return f"{where}: {shown}{reason}"
+
+
+def _check_aliases(path: Path, text: str) -> None:
+    """Refuse aliases: a few lines of them can stand for more values than memory holds."""
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise FaceloopError(f"{path}:{line}: alias *{event.anchor}: write the value out")
 
 
 def _check_keys(path: Path, tree: yaml.Node | None) -> None:

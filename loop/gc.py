@@ -1,0 +1,32 @@
+"""`faceloop gc`: free the cache of what no commit holds; every round of every commit stays."""
+
+import argparse
+import re
+
+from loop.dvc import run_dvc
+from loop.git import run_git
+from stages.core.errors import FaceloopError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take whether to free it, and whether in the remote too."""
+    parser.add_argument("--yes", action="store_true", help="free it; without, only say what")
+    parser.add_argument("--cloud", action="store_true", help="in the remote too")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Free, or say what would be freed: data sets that no branch, tag or commit names.
+
+    Raises:
+        FaceloopError: this clone does not hold all commits, so it cannot know what they need.
+    """
+    if run_git("rev-parse", "--is-shallow-repository").strip() == "true":
+        raise FaceloopError("this clone is shallow: git fetch --unshallow first")
+    if arguments.cloud:
+        run_git("fetch", "--all", "--tags")  # others' branches need their data sets too
+    words = ["gc", "--all-commits", *(["--cloud"] if arguments.cloud else [])]
+    said = run_dvc(*words, *(["--force"] if arguments.yes else ["--dry"]))
+    freed = sum(map(int, re.findall(r"^Removed (\d+) objects", said, flags=re.MULTILINE)))
+    done = "are freed" if arguments.yes else "would be freed; to free them: add --yes"
+    print(f"gc: {freed} objects that no commit names {done}")
+    return 0
