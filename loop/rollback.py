@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         if missing := json.loads(run_dvc("data", "status", "--json")).get("not_in_cache"):
             raise FaceloopError(f"{missing[0]} of {tag} is neither here nor in the remote")
     except FaceloopError:
-        restore("HEAD")
+        run_git("reset", "--quiet", "--hard")  # nothing was uncommitted
         raise
     for path in sorted(made_before - outs_of(Path("dvc.lock").read_text(encoding="utf-8"))):
         Path(path).unlink(missing_ok=True)  # in the way of the stages; DVC's cache keeps it

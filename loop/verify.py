@@ -2,11 +2,10 @@
 
 import argparse
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 
-from loop.dvc import run_dvc, stale_stages
+from loop.dvc import run_dvc, stages_to_run, stale_stages
 from loop.git import run_git, uncommitted
 from loop.vote_history import changed_label_files
 from stages.core.errors import FaceloopError
@@ -109,11 +108,7 @@ def git_findings() -> list[str]:
 
 def stale_findings(has_data: bool) -> list[str]:
     """Return the stages that dvc.lock is behind of."""
-    if has_data:
-        stale = stale_stages()
-    else:  # exits 0 even when stale
-        planned = run_dvc("repro", "--dry", "--allow-missing")
-        stale = re.findall(r"^Running stage '([^']+)'", planned, flags=re.MULTILINE)
+    stale = stale_stages() if has_data else stages_to_run()
     if not stale:
         return []
     return [f"dvc.lock: stale ({', '.join(stale)}): dvc repro, then commit dvc.lock and metrics"]

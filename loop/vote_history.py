@@ -83,8 +83,9 @@ def branch_point(base: str | None) -> str:
         raise FaceloopError(
             f"--base {known[0]}: not in this clone: git fetch --unshallow"
         ) from error
-    if base is None and point == run_git("rev-parse", "HEAD").strip() and round_tags():
-        return run_git("describe", "--tags", "--abbrev=0", "--match", "o[0-9]*").strip()
+    last_round = ("describe", "--tags", "--abbrev=0", "--match", "o[0-9]*")
+    if base is None and point == run_git("rev-parse", "HEAD").strip() and asks_git(*last_round):
+        return run_git(*last_round).strip()
     return point
 
 
