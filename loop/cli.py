@@ -18,6 +18,8 @@ COMMANDS = {
     "import": "take labels from a folder per class or a CSV",
     "vote": "fill the current queue from a truth table (demos and tests)",
     "gate": "exit 0 to go on and 1 to stop, for CI",
+    "release": "write the labelled faces and the model to a folder, with their cards",
+    "predict": "class shares of faces in new photos and videos, by a release's model",
     "start": "turn this clone into your own project: the demo goes",
     "draw": "draw a batch of people that do not exist",
 }
@@ -45,7 +47,8 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def module_of(command: str) -> str:
     """Return the module of a command; `import` is no name for one."""
-    return {"import": "import_labels", "next": "next_round"}.get(command, command)
+    named = {"import": "import_labels", "next": "next_round", "release": "release.command"}
+    return named.get(command, command)
 
 
 if __name__ == "__main__":
