@@ -23,7 +23,7 @@ USES = {
 
 
 def filled(template: str, contents: Contents, **values: object) -> str:
-    """Return a card's template, a file beside this, filled with `values` and what both cards say."""
+    """Return a card's template, a file beside this, with its blanks filled."""
     text = Path(__file__).with_name(template).read_text(encoding="utf-8")
     return text.format(
         classes=", ".join(map(escaped, contents.settings.classes)),
