@@ -108,7 +108,7 @@ def one_trial(
 
 
 def emq_shares(p: np.ndarray) -> np.ndarray:
-    """Return shares by QuaPy's EMQ from the head's own probabilities, balanced as it was trained."""
+    """Return shares by QuaPy's EMQ: the head's own probabilities, balanced as it was trained."""
     from quapy.method.aggregative import EMQ
 
     shares, _ = EMQ.EM(np.full(p.shape[1], 1 / p.shape[1]), p)

@@ -124,7 +124,7 @@ def lines_of(figures: dict[str, Any], model: ReleasedModel) -> list[str]:
     ]
     if figures["other_weights"]:
         lines.append(
-            "warning: the embedder's weights here are not those of the release: no figure below holds"
+            "warning: the embedder's weights here are not the release's: no figure below holds"
         )
     lines += _table("share of faces", figures["faces"], n)
     if figures["tracks"]:

@@ -131,7 +131,7 @@ def _held_out_draws(
     """Return faces drawn at random, each judged by a model that did not see its photo or track.
 
     That is the head itself for faces outside training; for those that joined it, the heads of the
-    cross-validation. Weights are 1 / inclusion probability, scaled to mean 1 in each round.
+    cross-validation.
     """
     asked = faces["inclusion_probability"].notna() & faces["label"].isin(settings.classes)
     outside = faces[asked & (faces["split"] != "train")].reset_index(drop=True)
@@ -142,13 +142,18 @@ def _held_out_draws(
     drawn = pd.concat([pd.concat([outside, p], axis=1), inside], ignore_index=True)
     drawn = drawn.sort_values("face_id", ignore_index=True)
     chances = drawn[p_columns(settings.classes)].to_numpy(dtype=float)
-    weight = 1 / drawn["inclusion_probability"]
     return drawn[["batch", "source", "group"]].assign(
         truth=drawn["label"].map(settings.classes.index).astype(int),
         predicted=chances.argmax(axis=1),
         confidence=chances.max(axis=1),
-        weight=weight / weight.groupby(drawn["round"]).transform("mean"),
+        weight=chance_weights(drawn),
     )
+
+
+def chance_weights(faces: pd.DataFrame) -> pd.Series:
+    """Return 1 / inclusion probability of each face, scaled to mean 1 in each round."""
+    weights = 1 / faces["inclusion_probability"]
+    return weights / weights.groupby(faces["round"]).transform("mean")
 
 
 def read_sources(batches: Sequence[str]) -> pd.DataFrame:
