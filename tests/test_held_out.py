@@ -42,8 +42,8 @@ def test_a_recall_without_a_miss_reaches_down_by_the_rule_of_three() -> None:
 
 
 def test_values_of_few_faces_and_unknown_ones_are_left_out() -> None:
-    some = faces(100).assign(country=["x"] * 60 + ["y"] * 19 + [""] * 21)
-    found = list(figures_by_value(some, ["country"], 3, SETTINGS, np.random.default_rng(0)))
+    some, kinds = faces(100), pd.DataFrame({"country": ["x"] * 60 + ["y"] * 19 + [""] * 21})
+    found = list(figures_by_value(some, kinds, 3, SETTINGS, np.random.default_rng(0)))
     assert [(one["column"], one["value"], one["n"]) for one in found] == [("country", "x", 60)]
     right = (some["truth"] == some["predicted"])[:60].mean()
     assert found[0]["accuracy"]["value"] == pytest.approx(right)

@@ -99,6 +99,16 @@ def test_it_refuses_a_stale_pipeline(
 
 def test_it_refuses_where_nothing_is_labelled(seed: Any, out: Path, capsys: Any) -> None:
     assert "no labelled round" in refused(capsys, str(out))
+    seed.add_queue("o00-i00", list(seed.truth())[:4])
+    seed.add_votes("o00-i00", "ana", dict.fromkeys(list(seed.truth())[:4], "unsure"))
+    seed.repro()
+    assert "no face has a class" in refused(capsys, str(out))
+
+
+def test_an_empty_folder_is_filled(second_round: Any, out: Path) -> None:
+    out.mkdir()
+    release(out)
+    assert sorted(path.name for path in out.iterdir()) == ["dataset", "model"]
 
 
 def test_a_release_that_fails_leaves_nothing(
@@ -339,11 +349,12 @@ def test_cards_leave_no_blank(second_round: Any, out: Path) -> None:
 def test_kinds_of_source_are_shown_escaped_from_twenty_faces(second_round: Any, out: Path) -> None:
     sources = read_batch("pool")["source"].drop_duplicates().sort_values().tolist()
     kinds = ["<b>east|west</b>" if at < 30 else "rare" for at in range(len(sources))]
-    lines = [f"{one},{kind}\n" for one, kind in zip(sources, kinds, strict=True)]
-    Path("data/raw/pool.sources.csv").write_text("source,country\n" + "".join(lines))
+    lines = [f"{one},{kind},tv\n" for one, kind in zip(sources, kinds, strict=True)]
+    Path("data/raw/pool.sources.csv").write_text("source,country,group\n" + "".join(lines))
     release(out)
     data, model = ((out / part / "README.md").read_text() for part in ("dataset", "model"))
     assert r"| country | &lt;b&gt;east\|west&lt;/b&gt; | 44 |" in data
+    assert "| group | tv | 44 |" in data  # though faces have a group of their own
     assert "<b>" not in data + model and "rare" not in data + model
 
 

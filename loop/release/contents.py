@@ -86,6 +86,8 @@ def read_contents() -> Contents:
         raise FaceloopError("the only labelled round was rejected: nothing can be released")
     labelled = read_csv(LABELLED_DIR / f"{name}.csv", LABELLED)
     kept = labelled[~labelled["round"].isin(settings.rounds.rejected)]
+    if not kept["label"].isin(settings.classes).any():
+        raise FaceloopError("no face has a class yet: 'faceloop status' tells what is due")
     head = read_head(MODELS_DIR / f"{name}.safetensors")
     rounds = rounds_up_to(name, known_rounds(settings.rounds))
     faces = _found_and_asked(kept, rounds, settings)
@@ -156,18 +158,24 @@ def chance_weights(faces: pd.DataFrame) -> pd.Series:
     return weights / weights.groupby(faces["round"]).transform("mean")
 
 
-def read_sources(batches: Sequence[str]) -> pd.DataFrame:
-    """Return what people know of the sources: batch, source and their own columns, "" for unknown.
+def kinds_of_source(faces: pd.DataFrame, batches: Sequence[str]) -> pd.DataFrame:
+    """Return what people know of each face's source: a row a face, their own columns.
 
-    It stands in `data/raw/<batch>.sources.csv`, where there is one.
+    It stands in `data/raw/<batch>.sources.csv`, where there is one; "" is what nobody knows.
+
+    Args:
+        faces: columns batch and source.
+        batches: of the project.
     """
     rows = []
     for batch in batches:
         path = RAW_DIR / f"{batch}.sources.csv"
         if path.is_file():
             rows += [{**row, "batch": batch} for _, row in read_rows(path, ["source"])]
-    table = pd.DataFrame(rows, columns=None if rows else ["batch", "source"]).fillna("")
-    return table.drop_duplicates(["batch", "source"])
+    known = pd.DataFrame(rows, columns=None if rows else ["batch", "source"])
+    known = known.drop_duplicates(["batch", "source"])
+    kinds = faces[["batch", "source"]].merge(known, on=["batch", "source"], how="left")
+    return kinds.drop(columns=["batch", "source"]).fillna("")
 
 
 def clean_commit() -> tuple[str, str] | None:

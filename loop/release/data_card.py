@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from loop.release.contents import Contents, read_sources
+from loop.release.contents import Contents, kinds_of_source
 from loop.release.dataset import WITHOUT_CLASS
 from loop.release.markdown import filled, table
 from stages.core.held_out import LEAST_FACES
@@ -111,12 +111,11 @@ def _sources(faces: pd.DataFrame) -> str:
 
 def _known_of_sources(contents: Contents) -> str:
     """Return how many faces are of which kind of source, as the user described the sources."""
-    sources = read_sources(contents.settings.batches)
-    faces = contents.faces.merge(sources, on=["batch", "source"], how="left")
+    kinds = kinds_of_source(contents.faces, contents.settings.batches)
     rows = [
         [column, value, n]
-        for column in sources.columns.difference(["batch", "source"], sort=False)
-        for value, n in faces[column].value_counts().sort_index().items()
+        for column in kinds
+        for value, n in kinds[column].value_counts().sort_index().items()
         if value != "" and n >= LEAST_FACES
     ]
     if not rows:

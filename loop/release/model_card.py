@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loop.release.contents import Contents, read_sources
+from loop.release.contents import Contents, kinds_of_source
 from loop.release.markdown import escaped, figure, filled, table
 from loop.release.model import CERTAIN
 from stages.core.evaluation import METRICS
@@ -91,18 +91,15 @@ def _threshold(certain: dict[str, Any] | None, n: int) -> str:
 
 
 def _by_source(contents: Contents) -> str:
-    sources = read_sources(contents.settings.batches)
-    columns = list(sources.columns.difference(["batch", "source"], sort=False))
-    faces = contents.drawn.merge(sources, on=["batch", "source"], how="left")
-    faces[columns] = faces[columns].fillna("")
+    kinds = kinds_of_source(contents.drawn, contents.settings.batches)
     rng = generator(contents.settings.seed, "model_card_by_source", contents.round)
     settings, n_classes = contents.settings.eval_iteration, len(contents.settings.classes)
     rows = []
-    for one in figures_by_value(faces, columns, n_classes, settings, rng):
+    for one in figures_by_value(contents.drawn, kinds, n_classes, settings, rng):
         rates = (figure(one["accuracy"]), figure(one["macro_f1"]))
         rows.append([one["column"], one["value"], one["n"], one["groups"], *rates])
     if not rows:
-        return "There is none: no `data/raw/<batch>.sources.csv` tells of one."
+        return "There is none: `data/raw/<batch>.sources.csv` tells of no such kind."
     return table(["what", "value", "faces", "groups", "accuracy", "macro_f1"], rows)
 
 

@@ -1,6 +1,6 @@
 """Figures of a released model on faces it did not learn from: by class, by group, by confidence."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -72,16 +72,16 @@ def _about(counts: np.ndarray, at: int, name: str) -> np.ndarray:
 
 def figures_by_value(
     faces: pd.DataFrame,
-    columns: Sequence[str],
+    kinds: pd.DataFrame,
     n_classes: int,
     settings: Evaluation,
     rng: np.random.Generator,
 ) -> Iterator[dict[str, Any]]:
-    """Yield accuracy and macro-F1 for each value of each column; those of few faces are left out.
+    """Yield accuracy and macro-F1 for each kind of source; those of few faces are left out.
 
     Args:
-        faces: as in `class_figures`, with `columns`; "" there stands for not known.
-        columns: what people know of the sources, such as country.
+        faces: as in `class_figures`.
+        kinds: what people know of the faces' sources, such as country: a row a face; "" is unknown.
         n_classes: number of classes.
         settings: bootstrap and confidence.
         rng: of the bootstrap.
@@ -89,8 +89,9 @@ def figures_by_value(
     Yields:
         column, value, n, groups, and accuracy and macro_f1 with value, low, high.
     """
-    for column in columns:
-        for value, some in faces[faces[column] != ""].groupby(column, sort=True):
+    for column in kinds:
+        for value in sorted(set(kinds[column]) - {""}):
+            some = faces[(kinds[column] == value).to_numpy()]
             if len(some) < LEAST_FACES:
                 continue
             counts = _counts(some, n_classes)
@@ -98,7 +99,7 @@ def figures_by_value(
             points = figures(counts.sum(axis=0))
             yield {
                 "column": column,
-                "value": str(value),
+                "value": value,
                 "n": len(some),
                 "groups": len(counts),
                 **{
