@@ -24,6 +24,8 @@ COMMANDS = {
     "gc": "free the cache of data sets that no commit names",
     "gate": "exit 0 to go on and 1 to stop, for CI",
     "report": "the round on one page, and as Markdown for its pull request",
+    "release": "write the labelled faces and the model to a folder, with their cards",
+    "predict": "class shares of faces in new photos and videos, by a release's model",
     "start": "turn this clone into your own project: the demo goes",
     "draw": "draw a batch of people that do not exist",
 }
@@ -51,7 +53,8 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def module_of(command: str) -> str:
     """Return the module of a command; `import` is no name for one."""
-    return {"import": "import_labels", "next": "next_round"}.get(command, command)
+    named = {"import": "import_labels", "next": "next_round", "release": "release.command"}
+    return named.get(command, command)
 
 
 if __name__ == "__main__":

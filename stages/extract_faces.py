@@ -6,21 +6,11 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from stages.core.detection import detect
 from stages.core.errors import FaceloopError
-from stages.core.faces import (
-    copy_of,
-    crop_face,
-    describe_face,
-    face_id,
-    reason_to_reject,
-    sharpness,
-    thumbnail,
-    whole_box,
-)
+from stages.core.extraction import find_faces
+from stages.core.faces import copy_of
 from stages.core.records import FACES, REJECTED, as_table
 from stages.core.settings import ExtractFaces
-from stages.core.tracks import Tracker, link_duplicate
 from stages.files.console import run_stage
 from stages.files.crops import crops_path, encode_crop, write_crops
 from stages.files.media import (
@@ -85,30 +75,15 @@ def extract_source(
 ) -> Extracted:
     """Return the faces of one photo or video; a damaged one gives what could be read of it."""
     source = source_name(path, batch)
-    found, tracker = Extracted([], {}, Counter()), Tracker()
+    found = Extracted([], {}, Counter())
+    pictures = read_pictures(path, settings.frames_per_second, settings.max_megapixels)
     try:
-        for picture in read_pictures(path, settings.frames_per_second, settings.max_megapixels):
-            detected = detect(mtcnn, picture.image)
-            boxes = [whole_box(box, picture.image.size) for box in detected.boxes]
-            crops = [crop_face(picture.image, b, settings.margin, settings.crop_px) for b in boxes]
-            thumbnails = [thumbnail(crop) for crop in crops]
-            tracks = tracker.follow(detected.boxes, thumbnails)
-            for at, (box, crop, track) in enumerate(zip(boxes, crops, tracks, strict=True)):
-                sharp, probability = sharpness(crop), float(detected.probabilities[at])
-                reason = reason_to_reject(box, probability, sharp, settings)
-                identity = face_id(digest, picture.frame, box)
-                if reason or identity in found.crops:
-                    found.rejected[reason or "found twice"] += 1
-                    continue
-                row = describe_face(identity, batch, source, digest, box, detected, at)
-                row |= {"frame": picture.frame, "time_s": picture.time_s, "sharpness": sharp}
-                if picture.frame is not None:
-                    row["group"] += f"#{track.number:04d}"
-                    row["duplicate_of"] = link_duplicate(
-                        track, identity, thumbnails[at], settings.duplicate_similarity
-                    )
-                found.faces.append(row)
-                found.crops[identity] = encode_crop(crop)
+        for face in find_faces(pictures, source, digest, batch, mtcnn, settings):
+            if isinstance(face, str):
+                found.rejected[face] += 1
+            else:
+                found.faces.append(face.row)
+                found.crops[face.row["face_id"]] = encode_crop(face.crop)
     except Unreadable as error:
         found.rejected[str(error)] += 1
     if not found.faces and not found.rejected:

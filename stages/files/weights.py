@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.error import URLError
 
+import facenet_pytorch
 import torch
 from facenet_pytorch import MTCNN, InceptionResnetV1
 from facenet_pytorch.models.inception_resnet_v1 import get_torch_home
@@ -54,8 +55,17 @@ def load_network(
     return _load_onnx(Path(settings.model))
 
 
+def weights_path(model: str) -> Path:
+    """Return the file that holds the weights of an `embed.model`; it may not be here yet."""
+    if model == "mtcnn-onet":
+        return Path(facenet_pytorch.__file__).parent / "data" / "onet.pt"
+    if model in DOWNLOADED:
+        return Path(get_torch_home()) / "checkpoints" / DOWNLOADED[model]
+    return Path(model)
+
+
 def _load_resnet(name: str, device: torch.device) -> torch.nn.Module:
-    path = Path(get_torch_home()) / "checkpoints" / DOWNLOADED[name]
+    path = weights_path(name)
     try:
         resnet = InceptionResnetV1(pretrained=name)
     except (URLError, ConnectionError, TimeoutError) as error:

@@ -1,0 +1,115 @@
+"""Faces of new photos and videos, found, embedded and classified by a released model."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from loop.release.reading import ReleasedModel
+from stages.core.embedding import embed_batch, features_of
+from stages.core.errors import FaceloopError
+from stages.core.extraction import find_faces
+from stages.core.head import predict
+from stages.core.records import BOX, p_columns
+from stages.files.crops import decode_crop, encode_crop
+from stages.files.media import Unreadable, read_pictures, sha256_of
+from stages.files.weights import load_mtcnn, load_network, pick_device, weights_path
+
+COLUMNS = ["source", "frame", "time_s", *BOX, "probability", "group", "duplicate_of"]
+
+
+def list_files(paths: Sequence[Path]) -> list[Path]:
+    """Return the files named, and those in the folders named, at any depth; hidden ones left out.
+
+    Raises:
+        FaceloopError: one is not there.
+    """
+    files: set[Path] = set()
+    for path in paths:
+        if not path.exists():
+            raise FaceloopError(f"{path} is not here: name photos, videos or folders")
+        inside = path.rglob("*") if path.is_dir() else [path]
+        files |= {
+            one
+            for one in inside
+            if one.is_file()
+            and not any(part.startswith(".") for part in one.relative_to(path).parts)
+        }
+    return sorted(files)
+
+
+class Classifier:
+    """A released model with its detector and its embedder loaded."""
+
+    def __init__(self, model: ReleasedModel) -> None:
+        """Load the networks.
+
+        Raises:
+            FaceloopError: the embedder's weights are neither here nor to be had.
+        """
+        self.model = model
+        self._device = pick_device(model.embed.device)
+        self._mtcnn = load_mtcnn(model.extract_faces.min_face_px, self._device)
+        network = load_network(model.embed, self._device)
+        self._forward = features_of(network, model.embed, model.extract_faces.margin)
+
+    @property
+    def has_other_weights(self) -> bool:
+        """Whether the embedder's weights here are not those that the head was trained on."""
+        wanted = self.model.about["embedder"]["sha256"]
+        return wanted is not None and wanted != sha256_of(weights_path(self.model.embed.model))
+
+    def classify(self, files: Sequence[Path]) -> tuple[pd.DataFrame, Counter[str]]:
+        """Return the faces of these files, and why faces or files were left out, with counts.
+
+        Of files with the same bytes the first counts. Columns: COLUMNS, and a probability a class.
+        """
+        rows: list[dict[str, Any]] = []
+        rejected: Counter[str] = Counter()
+        seen: set[str] = set()
+        for path in tqdm(files, "predict", unit="file", disable=None):
+            digest = sha256_of(path)
+            if digest in seen:
+                rejected["copy of another file"] += 1
+                continue
+            seen.add(digest)
+            before = len(rows), rejected.total()
+            rows += self._classify_file(path, digest, rejected)
+            if (len(rows), rejected.total()) == before:
+                rejected["no face found"] += 1
+        return pd.DataFrame(rows, columns=[*COLUMNS, *p_columns(self.model.head.classes)]), rejected
+
+    def _classify_file(
+        self, path: Path, digest: str, rejected: Counter[str]
+    ) -> Iterator[dict[str, Any]]:
+        wanted = self.model.extract_faces
+        pictures = read_pictures(path, wanted.frames_per_second, wanted.max_megapixels)
+        waiting: list[tuple[dict[str, Any], np.ndarray]] = []
+        try:
+            for found in find_faces(pictures, path.as_posix(), digest, "", self._mtcnn, wanted):
+                if isinstance(found, str):
+                    rejected[found.partition(":")[0]] += 1
+                    continue
+                # As JPEG and back, for that is what the head was trained on.
+                waiting.append((found.row, decode_crop(encode_crop(found.crop))))
+                if len(waiting) == self.model.embed.batch_size:
+                    yield from self._with_probabilities(waiting)
+                    waiting.clear()
+        except Unreadable as error:
+            rejected[str(error).partition(":")[0]] += 1
+        if waiting:
+            yield from self._with_probabilities(waiting)
+
+    def _with_probabilities(
+        self, faces: Sequence[tuple[dict[str, Any], np.ndarray]]
+    ) -> Iterator[dict[str, Any]]:
+        crops = np.stack([crop for _, crop in faces])
+        features = embed_batch(self._forward, crops, self._device, self.model.embed.precision)
+        stored = features.astype(self.model.embed.stored_as)
+        names = p_columns(self.model.head.classes)
+        for (row, _), p in zip(faces, predict(self.model.head, stored), strict=True):
+            yield {name: row[name] for name in COLUMNS} | dict(zip(names, p.tolist(), strict=True))

@@ -1,0 +1,205 @@
+"""What a release is made of: one round's faces, votes, model and figures, read from the project."""
+
+import hashlib
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from loop.next_round import require_fresh
+from loop.state import read_state
+from stages.core.anchors import place_rows
+from stages.core.errors import FaceloopError
+from stages.core.head import predict
+from stages.core.records import BOX, CAST_VOTES, LABELLED, QUEUED, Head, p_columns, stacked
+from stages.core.rounds import PRIOR, rounds_up_to
+from stages.core.settings import Settings
+from stages.files.heads import MODELS_DIR, read_head
+from stages.files.labels import known_rounds, read_queue, read_rows, read_votes
+from stages.files.media import RAW_DIR
+from stages.files.tables import (
+    LABELLED_DIR,
+    METRICS_DIR,
+    embedding_width,
+    read_csv,
+    read_faces,
+    read_features,
+    read_json,
+)
+
+FACE = ["batch", "face_id"]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All that the writers and the cards draw on.
+
+    Attributes:
+        settings: of params.yaml.
+        round: the round released; role: whether it is the gate's candidate or accepted one.
+        faces: labelled faces of rounds that were not rejected: LABELLED, where each was found,
+            and why it was asked.
+        left_out: labelled faces of rejected rounds.
+        votes: all votes of the rounds released: CAST_VOTES and batch.
+        gate, overfit, iteration: the figures in metrics/.
+        head: the model.
+        drawn: faces drawn at random and held out: truth, predicted (indices into the classes),
+            confidence, weight (mean 1), group, batch, source.
+        commit: hash and date of the commit that all this is in; None where it is in none.
+    """
+
+    settings: Settings
+    round: str
+    role: str
+    faces: pd.DataFrame
+    left_out: int
+    votes: pd.DataFrame
+    gate: dict[str, Any]
+    overfit: dict[str, Any]
+    iteration: dict[str, Any]
+    head: Head
+    drawn: pd.DataFrame
+    commit: tuple[str, str] | None
+
+    @property
+    def key(self) -> str:
+        """A digest of the faces: chance made from it cannot be replayed by who lacks them."""
+        return hashlib.sha256("".join(sorted(self.faces["face_id"])).encode()).hexdigest()
+
+
+def read_contents() -> Contents:
+    """Read what can be released: the candidate, or the accepted round where that was rejected.
+
+    Raises:
+        FaceloopError: the pipeline is stale, or nothing is labelled yet.
+    """
+    state = read_state()
+    require_fresh(state)
+    if state.gate is None or state.queue.empty:
+        raise FaceloopError("no labelled round to release yet: 'faceloop status' tells what is due")
+    settings, role = state.settings, "accepted" if state.gate["rejected"] else "candidate"
+    name = getattr(settings.rounds, role)
+    if name == PRIOR:
+        raise FaceloopError("the only labelled round was rejected: nothing can be released")
+    labelled = read_csv(LABELLED_DIR / f"{name}.csv", LABELLED)
+    kept = labelled[~labelled["round"].isin(settings.rounds.rejected)]
+    if not kept["label"].isin(settings.classes).any():
+        raise FaceloopError("no face has a class yet: 'faceloop status' tells what is due")
+    head = read_head(MODELS_DIR / f"{name}.safetensors")
+    rounds = rounds_up_to(name, known_rounds(settings.rounds))
+    faces = _found_and_asked(kept, rounds, settings)
+    return Contents(
+        settings=settings,
+        round=name,
+        role=role,
+        faces=faces,
+        left_out=len(labelled) - len(kept),
+        votes=_votes(rounds, settings),
+        gate=state.gate,
+        overfit=read_json(METRICS_DIR / "overfit.json"),
+        iteration=read_json(METRICS_DIR / "iteration.json"),
+        head=head,
+        drawn=_held_out_draws(faces, name, head, settings),
+        commit=clean_commit(),
+    )
+
+
+def _found_and_asked(
+    labelled: pd.DataFrame, rounds: Sequence[str], settings: Settings
+) -> pd.DataFrame:
+    """Return labelled faces with source, frame, time and box, and the reason they were asked."""
+    found = read_faces(settings.batches)
+    queues = stacked([read_queue(name).assign(round=name) for name in rounds], QUEUED)
+    asked = queues.assign(face_id=place_rows(queues, found, settings.merge_labels.min_iou))
+    asked = asked.drop_duplicates(["round", *FACE])[["round", *FACE, "reason"]]
+    where = found[[*FACE, "source", "frame", "time_s", *BOX]]
+    faces = labelled.merge(where, on=FACE, how="left").merge(asked, on=["round", *FACE], how="left")
+    return faces.sort_values("face_id", ignore_index=True)
+
+
+def _votes(rounds: Sequence[str], settings: Settings) -> pd.DataFrame:
+    kept = [name for name in rounds if name not in settings.rounds.rejected]
+    return stacked(
+        [read_votes(name, settings.classes).assign(round=name) for name in kept], CAST_VOTES
+    )
+
+
+def _held_out_draws(
+    faces: pd.DataFrame, round_name: str, head: Head, settings: Settings
+) -> pd.DataFrame:
+    """Return faces drawn at random, each judged by a model that did not see its photo or track.
+
+    That is the head itself for faces outside training; for those that joined it, the heads of the
+    cross-validation.
+    """
+    asked = faces["inclusion_probability"].notna() & faces["label"].isin(settings.classes)
+    outside = faces[asked & (faces["split"] != "train")].reset_index(drop=True)
+    features = read_features(outside, embedding_width(settings.batches))
+    p = pd.DataFrame(predict(head, features), columns=p_columns(settings.classes))
+    folds = pd.read_parquet(MODELS_DIR / f"{round_name}.out_of_fold.parquet").drop(columns="label")
+    inside = faces[asked & (faces["split"] == "train")].merge(folds, on=FACE)
+    drawn = pd.concat([pd.concat([outside, p], axis=1), inside], ignore_index=True)
+    drawn = drawn.sort_values("face_id", ignore_index=True)
+    chances = drawn[p_columns(settings.classes)].to_numpy(dtype=float)
+    return drawn[["batch", "source", "group"]].assign(
+        truth=drawn["label"].map(settings.classes.index).astype(int),
+        predicted=chances.argmax(axis=1),
+        confidence=chances.max(axis=1),
+        weight=chance_weights(drawn),
+    )
+
+
+def chance_weights(faces: pd.DataFrame) -> pd.Series:
+    """Return 1 / inclusion probability of each face, scaled to mean 1 in each round."""
+    weights = 1 / faces["inclusion_probability"]
+    return weights / weights.groupby(faces["round"]).transform("mean")
+
+
+def kinds_of_source(faces: pd.DataFrame, batches: Sequence[str]) -> pd.DataFrame:
+    """Return what people know of each face's source: a row a face, their own columns.
+
+    It stands in `data/raw/<batch>.sources.csv`, where there is one; "" is what nobody knows.
+
+    Args:
+        faces: columns batch and source.
+        batches: of the project.
+    """
+    rows = []
+    for batch in batches:
+        path = RAW_DIR / f"{batch}.sources.csv"
+        if path.is_file():
+            rows += [{**row, "batch": batch} for _, row in read_rows(path, ["source"])]
+    known = pd.DataFrame(rows, columns=None if rows else ["batch", "source"])
+    known = known.drop_duplicates(["batch", "source"])
+    kinds = faces[["batch", "source"]].merge(known, on=["batch", "source"], how="left")
+    return kinds.drop(columns=["batch", "source"]).fillna("")
+
+
+def clean_commit() -> tuple[str, str] | None:
+    """Return the hash and date of the commit that the working folder is, or None if it is none."""
+    if git("status", "--porcelain") != "":
+        return None
+    shown = git("log", "-1", "--format=%H %cs")
+    return (shown.split()[0], shown.split()[1]) if shown else None
+
+
+def git(*words: str) -> str | None:
+    """Return what a git command printed; None where it failed or there is no git."""
+    try:
+        done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return None if done.returncode else done.stdout.strip()
+
+
+def refuse_inside_project(path: Path, instead: str) -> None:
+    """Refuse to write faces or what is said of them into a project, where git would take them.
+
+    Raises:
+        FaceloopError: with a place outside.
+    """
+    if Path("params.yaml").is_file() and path.resolve().is_relative_to(Path.cwd()):
+        raise FaceloopError(f"{path} is inside the project, where git takes faces: try {instead}")

@@ -1,0 +1,104 @@
+"""Reading a released model, wherever its folder lies: no project is needed."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import ValidationError
+
+from loop.release.model import CALIBRATION
+from stages.core.errors import FaceloopError
+from stages.core.records import Head
+from stages.core.settings import EMBEDDERS, Embed, ExtractFaces
+from stages.files.heads import read_head
+from stages.files.tables import read_csv
+
+KINDS = {
+    "group": "int64",
+    "actual": "str",
+    "predicted": "str",
+    "faces": "int64",
+    "weight": "float64",
+}
+LEAST_OF_A_CLASS = 5  # faces; of a class with fewer nobody knows what it is taken for
+
+
+@dataclass(frozen=True)
+class ReleasedModel:
+    """A released model.
+
+    Attributes:
+        about: model.json.
+        head: its head.
+        extract_faces, embed: what stands before the head; `embed.model` is a path for ONNX.
+        calibration: (n_groups, C, C), rows truth, columns prediction: weighted faces.
+        thin: classes of which too few faces were drawn to correct for what they are taken for.
+    """
+
+    about: dict[str, Any]
+    head: Head
+    extract_faces: ExtractFaces
+    embed: Embed
+    calibration: np.ndarray
+    thin: list[str]
+
+
+def read_release(folder: Path, embedder: Path | None) -> ReleasedModel:
+    """Read the model of a release.
+
+    Args:
+        folder: what `faceloop release` wrote, or the folder `model` in it.
+        embedder: the ONNX file, where the release's own path does not lead to it from here.
+
+    Raises:
+        FaceloopError: it is no release, or the ONNX file is not here.
+    """
+    folder = folder / "model" if (folder / "model").is_dir() else folder
+    path = folder / "model.json"
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        extract_faces = ExtractFaces.model_validate({**about["extract_faces"], "device": "auto"})
+        embed = Embed.model_validate({**about["embed"], "device": "auto"})
+        head = read_head(folder / about["head"])
+    except FileNotFoundError as error:
+        raise FaceloopError(
+            f"{path} is not here: name a folder that 'faceloop release' wrote"
+        ) from error
+    except (ValueError, KeyError, TypeError, ValidationError) as error:
+        raise FaceloopError(f"{path} is no released model of this version: {error}") from error
+    table = read_csv(folder / CALIBRATION, KINDS)
+    found = table.groupby("actual")["faces"].sum()
+    return ReleasedModel(
+        about=about,
+        head=head,
+        extract_faces=extract_faces,
+        embed=embed.model_copy(update={"model": _embedder(embed.model, folder, embedder)}),
+        calibration=_counts(table, head.classes, path.with_name(CALIBRATION)),
+        thin=[name for name in head.classes if found.get(name, 0) < LEAST_OF_A_CLASS],
+    )
+
+
+def _embedder(model: str, folder: Path, named: Path | None) -> str:
+    """Return `embed.model`; for ONNX a path that is here: as named, as known, or in the release."""
+    if model in EMBEDDERS:
+        return model
+    tried = [named] if named else [Path(model), folder / Path(model).name]
+    for path in tried:
+        if path.is_file():
+            return path.as_posix()
+    raise FaceloopError(f"{tried[0]} is not here: name the ONNX file of the embedder by --embedder")
+
+
+def _counts(table: pd.DataFrame, classes: tuple[str, ...], path: Path) -> np.ndarray:
+    place = {name: at for at, name in enumerate(classes)}
+    cells = [table[name].map(place) for name in ("actual", "predicted")]
+    if any(cell.isna().any() for cell in cells):
+        raise FaceloopError(f"{path} names a class that the model does not have: release it anew")
+    groups, _ = pd.factorize(table["group"])
+    counts = np.zeros((groups.max(initial=-1) + 1, len(classes), len(classes)))
+    actual, predicted = (cell.to_numpy(dtype=np.int64) for cell in cells)
+    np.add.at(counts, (groups, actual, predicted), table["weight"].to_numpy(dtype=float))
+    return counts

@@ -1,0 +1,41 @@
+"""The head as ONNX gives what the head gives."""
+
+import json
+
+import numpy as np
+import pytest
+
+from stages.core.head import predict
+from stages.core.onnx_head import _varint, onnx_of
+from stages.core.records import Head
+
+onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra onnx")
+
+
+def head_of(classes: tuple[str, ...], d: int) -> Head:
+    rng = np.random.default_rng(5)
+    return Head(
+        classes,
+        rng.normal(size=(d, len(classes))).astype(np.float32),
+        rng.normal(size=len(classes)).astype(np.float32),
+        rng.normal(size=d).astype(np.float32),
+        rng.uniform(0.5, 2, size=d).astype(np.float32),
+        0.7,
+        0.1,
+        "test",
+    )
+
+
+@pytest.mark.parametrize(("d", "n"), [(8, 1), (300, 17)])
+def test_it_runs_and_agrees_with_the_head(d: int, n: int) -> None:
+    head = head_of(("none", "glasses", "Sonnenbrille-ä"), d)
+    session = onnxruntime.InferenceSession(onnx_of(head))
+    features = np.random.default_rng(1).normal(size=(n, d)).astype(np.float32)
+    (p,) = session.run(["probabilities"], {"embedding": features})
+    np.testing.assert_allclose(p, predict(head, features), atol=1e-5)
+    assert json.loads(session.get_modelmeta().custom_metadata_map["classes"]) == list(head.classes)
+    assert session.get_inputs()[0].shape == ["n", d]
+
+
+def test_varints_are_those_of_protobuf() -> None:
+    assert [_varint(n) for n in (0, 127, 128, 300)] == [b"\0", b"\x7f", b"\x80\x01", b"\xac\x02"]
