@@ -7,7 +7,7 @@ import pandas as pd
 
 from stages.core.records import QUEUE, stacked
 from stages.core.settings import Settings
-from stages.files.labels import known_rounds, read_queue, read_votes
+from stages.files.labels import known_rounds, read_queue, read_reserve, read_votes
 from stages.files.params import read_params
 from stages.files.tables import METRICS_DIR, QUEUE_DIR, read_csv, read_json
 
@@ -24,6 +24,7 @@ class State:
         unanswered: ids of its faces without a vote.
         gate: metrics/gate.json, or None where `dvc repro` has not run.
         drawn: the queue that `dvc repro` proposes, or None where it has not run here.
+        reserve_left: validation faces that `faceloop next --extend` could still add to the round.
     """
 
     settings: Settings
@@ -31,6 +32,7 @@ class State:
     unanswered: list[str]
     gate: dict[str, Any] | None
     drawn: pd.DataFrame | None
+    reserve_left: int
 
     @property
     def candidate(self) -> str:
@@ -49,6 +51,12 @@ class State:
             or (self.gate["queued"], self.gate["answered"]) != (len(self.queue), answered)
         )
 
+    @property
+    def waits_for_extension(self) -> bool:
+        """Whether the gain is open, is to be settled first, and can be."""
+        wanted = self.settings.gate.on_undecided == "extend" and self.reserve_left > 0
+        return bool(wanted and self.gate and self.gate["more_labels"])
+
 
 def read_state() -> State:
     """Read the state of the project in this folder.
@@ -66,7 +74,8 @@ def read_state() -> State:
     parts = [QUEUE_DIR / f"{name}.csv" for name in ("validation", "diverse")]
     here = all(path.is_file() for path in parts)
     drawn = stacked([read_csv(path, QUEUE) for path in parts], QUEUE) if here else None
-    return State(settings, queue, unanswered, gate, drawn)
+    reserve_left = int((~read_reserve(candidate)["face_id"].isin(queue["face_id"])).sum())
+    return State(settings, queue, unanswered, gate, drawn, reserve_left)
 
 
 def next_step(state: State) -> str:
@@ -82,4 +91,9 @@ def next_step(state: State) -> str:
         return "dvc repro"
     if len(state.queue) and state.gate is not None and state.gate["verdict"] not in GO_ON:
         return "faceloop next --batch NAME, for a new batch; or stop here"
+    more = min(state.gate["more_labels"], state.reserve_left) if state.gate else 0
+    if state.waits_for_extension:
+        return f"faceloop next --extend {more}"
+    if more:
+        return f"faceloop next; or, to settle this round first: faceloop next --extend {more}"
     return "faceloop next"

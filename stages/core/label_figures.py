@@ -7,6 +7,7 @@ import pandas as pd
 from stages.core.merging import Merged
 from stages.core.records import NOT_A_FACE, UNRESOLVED, UNSURE
 from stages.core.settings import Settings
+from stages.core.validation import extensions
 
 
 def summarise_labels(
@@ -49,4 +50,5 @@ def _round_figures(queue: pd.DataFrame, votes: pd.DataFrame) -> dict[str, int]:
         "answered": int(queue["face_id"].isin(votes["face_id"]).sum()),
         "votes": len(votes),
         "validation": int((queue["purpose"] == "validation").sum()),
+        "extensions": extensions(queue["reason"]),
     }

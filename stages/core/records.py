@@ -115,6 +115,8 @@ class HeldOut:
         groups: str of shape (n,), the photo or track of each face.
         features: float32 of shape (n, d).
         accepted, candidate: the models without and with the round's labels.
+        weights: float of shape (n,) and mean 1, the inverse of how likely each face was to be
+            drawn; None where all count alike.
     """
 
     truth: np.ndarray
@@ -122,6 +124,31 @@ class HeldOut:
     features: np.ndarray
     accepted: Head
     candidate: Head
+    weights: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class WholeBatch:
+    """The pool's batch beside the round's validation faces, copies left out.
+
+    Attributes:
+        truth: int of shape (m,), of its faces that were labelled before this round.
+        features: float32 of shape (m, d), of the same.
+        out_of_fold: float of shape (m, C), what the candidate's folds said of a face while it was
+            held out; NaN where none did.
+        trained: bool of shape (m,), which of them the candidate trained on.
+        rest: how many other faces show a class: those that the validation faces stand for.
+        embeddings: of shape (n, d), of all faces.
+        unlabelled: bool of shape (n,), which of them have no label yet.
+    """
+
+    truth: np.ndarray
+    features: np.ndarray
+    out_of_fold: np.ndarray
+    trained: np.ndarray
+    rest: float
+    embeddings: np.ndarray
+    unlabelled: np.ndarray
 
 
 def p_columns(classes: Sequence[str]) -> list[str]:

@@ -39,6 +39,7 @@ class Rounds(Block):
     accepted: str
     candidate: RoundName
     rejected: list[RoundName]
+    without_gain: Annotated[int, Field(ge=0)]
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -108,10 +109,17 @@ class Gate(Block):
     target: Share
     overfit_margin: Annotated[float, Field(gt=0, le=1)]
     min_gain: Annotated[float, Field(gt=0, le=1)]
+    error_rate: Annotated[float, Field(gt=0, lt=0.5)]
+    looks: Count
+    power: Annotated[float, Field(ge=0.5, lt=1)]
+    patience: Count | None
+    on_undecided: Literal["continue", "extend", "stop"]
+    max_labels: Count | None
 
 
 class SampleValidation(Block):
     size: Count
+    reserve: Annotated[int, Field(ge=0)]
     max_share: Annotated[float, Field(gt=0, lt=1)]
     pca_components: Count
     strata: Count

@@ -23,7 +23,7 @@ from stages.core.settings import Rounds
 from stages.files.tables import read_csv, write_csv
 
 LABELS_DIR = Path("labels")
-NO_ANNOTATORS = ("queue", "adjudication")
+NO_ANNOTATORS = ("queue", "reserve", "adjudication")
 ANNOTATOR_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -78,6 +78,17 @@ def read_queue(round_name: str) -> pd.DataFrame:
 def write_queue(queue: pd.DataFrame, round_name: str) -> None:
     """Freeze a round's queue."""
     write_csv(as_table(queue, QUEUE), queue_path(round_name))
+
+
+def reserve_path(round_name: str) -> Path:
+    """Return where the validation faces lie that a round was drawn with and does not ask yet."""
+    return LABELS_DIR / round_name / "reserve.csv"
+
+
+def read_reserve(round_name: str) -> pd.DataFrame:
+    """Return a round's reserve, in the order in which it is asked; empty where there is none."""
+    path = reserve_path(round_name)
+    return read_csv(path, QUEUE) if path.is_file() else as_table([], QUEUE)
 
 
 def annotator_files(round_name: str) -> list[Path]:
