@@ -21,6 +21,35 @@ def confusion_by_group(
     return counts
 
 
+def within_strata(
+    truth: np.ndarray,
+    predicted: np.ndarray,
+    groups: np.ndarray,
+    n_classes: int,
+    weights: np.ndarray | None,
+    strata: np.ndarray,
+) -> np.ndarray:
+    """Return counts (n_groups, C, C) to resample in place of `confusion_by_group`'s.
+
+    They have the same total, and vary only as faces do within their strata: what a sample drawn
+    by strata cannot get wrong between them is no error of it (residuals, as Särndal et al., Model
+    Assisted Survey Sampling, 1992, section 3.7, summed by group; n - H degrees of freedom).
+    """
+    n, weight = len(truth), np.ones(len(truth)) if weights is None else weights
+    faces = np.zeros((n, n_classes, n_classes))
+    faces[np.arange(n), truth, predicted] = 1
+    _, stratum = np.unique(strata, return_inverse=True)
+    sums = np.zeros((stratum.max() + 1, n_classes, n_classes))
+    np.add.at(sums, stratum, faces * weight[:, None, None])
+    means = sums / np.bincount(stratum, weight)[:, None, None]
+    residuals = (faces - means[stratum]) * weight[:, None, None]
+    residuals *= np.sqrt(n / max(n - len(means), 1))
+    names, place = np.unique(groups, return_inverse=True)
+    counts = np.tile(sums.sum(axis=0) / len(names), (len(names), 1, 1))
+    np.add.at(counts, place, residuals)
+    return counts
+
+
 def figures(confusion: np.ndarray) -> dict[str, np.ndarray]:
     """Return accuracy, macro-F1 and balanced accuracy of confusion counts (..., C, C).
 

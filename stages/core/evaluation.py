@@ -18,6 +18,7 @@ from stages.core.confusion import (
     confusion_by_group,
     figures,
     per_class,
+    within_strata,
 )
 from stages.core.head import predict
 from stages.core.intervals import deviation, difference_interval, share_interval
@@ -29,7 +30,8 @@ from stages.core.settings import Evaluation
 class Judged(NamedTuple):
     """Both models' probabilities (n, C) on the same n faces, with truth (n,) and groups (n,).
 
-    `weights` (n,) of mean 1: how many faces each stands for; None where all count alike.
+    `weights` (n,) of mean 1: how many faces each stands for; None where all count alike. `strata`
+    (n,): what the faces were drawn by; None where by nothing.
     """
 
     truth: np.ndarray
@@ -37,6 +39,7 @@ class Judged(NamedTuple):
     accepted: np.ndarray
     candidate: np.ndarray
     weights: np.ndarray | None = None
+    strata: np.ndarray | None = None
 
 
 def judge(held_out: HeldOut) -> Judged:
@@ -47,6 +50,18 @@ def judge(held_out: HeldOut) -> Judged:
         accepted=predict(held_out.accepted, held_out.features),
         candidate=predict(held_out.candidate, held_out.features),
         weights=held_out.weights,
+        strata=held_out.strata,
+    )
+
+
+def counted(judged: Judged, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a model's confusion counts (n_groups, C, C), and those to resample in their place."""
+    said, n_classes = p.argmax(axis=1), p.shape[1]
+    plain = confusion_by_group(judged.truth, said, judged.groups, n_classes, judged.weights)
+    if judged.strata is None:
+        return plain, plain
+    return plain, within_strata(
+        judged.truth, said, judged.groups, n_classes, judged.weights, judged.strata
     )
 
 
@@ -91,14 +106,9 @@ def compare(
     if n == 0:
         return {"n": 0, "groups": 0}
     models = {"accepted": judged.accepted, "candidate": judged.candidate}
-    confusions = [
-        confusion_by_group(
-            judged.truth, p.argmax(axis=1), judged.groups, len(classes), judged.weights
-        )
-        for p in models.values()
-    ]
+    confusions, varying = zip(*(counted(judged, p) for p in models.values()), strict=True)
     n_groups, confidence = len(confusions[0]), settings.confidence
-    drawn = bootstrap_confusions(confusions, settings.bootstrap, rng)
+    drawn = bootstrap_confusions(varying, settings.bootstrap, rng)
     result: dict[str, Any] = {"n": n, "groups": n_groups, "confidence": confidence}
     for (name, p), one, draws in zip(models.items(), confusions, drawn, strict=True):
         total = one.sum(axis=0)

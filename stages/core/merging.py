@@ -57,7 +57,7 @@ def merge_rounds(
     groups = faces[[*FACE, "group"]]
     labelled = (
         aggregate(latest_votes(without_rejected(standing, rejected)))
-        .merge(about[[*FACE, "round", "purpose", "inclusion_probability"]], on=FACE)
+        .merge(about[[*FACE, "round", "purpose", "cluster", "inclusion_probability"]], on=FACE)
         .merge(groups, on=FACE)
     )
     # Both models' tables must hold out the same set: it is drawn from the old rounds' votes alone.

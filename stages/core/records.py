@@ -65,14 +65,16 @@ QUEUED = {**QUEUE, "round": "str"}
 CAST_VOTES = {**VOTES, "annotator": "str", "round": "str"}
 REQUIRED_OF_A_VOTE = ("face_id", "label")
 
-# One row is a face that somebody voted on; split is train, overfit, validation or unused. Purpose
-# and inclusion_probability (blank unless drawn at random) are those it was first asked with.
+# One row is a face that somebody voted on; split is train, overfit, validation or unused. Purpose,
+# cluster (its stratum, where it was drawn at random) and inclusion_probability (blank unless drawn
+# at random) are those it was first asked with.
 LABELLED = {
     "face_id": "str",
     "batch": "str",
     "round": "str",
     "group": "str",
     "purpose": "str",
+    "cluster": "Int64",
     "inclusion_probability": "float64",
     "split": "str",
     "label": "str",
@@ -117,6 +119,7 @@ class HeldOut:
         accepted, candidate: the models without and with the round's labels.
         weights: float of shape (n,) and mean 1, the inverse of how likely each face was to be
             drawn; None where all count alike.
+        strata: int of shape (n,), those that the faces were drawn by; None where by none.
     """
 
     truth: np.ndarray
@@ -125,6 +128,7 @@ class HeldOut:
     accepted: Head
     candidate: Head
     weights: np.ndarray | None = None
+    strata: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

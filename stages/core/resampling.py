@@ -13,7 +13,13 @@ BLOCK = 1000  # draws at a time
 def bootstrap_confusions(
     confusions: Sequence[np.ndarray], replicates: int, rng: np.random.Generator
 ) -> list[np.ndarray]:
-    """Return each model's counts (replicates, C, C) over the same draws of groups."""
+    """Return each model's counts (replicates, C, C), none below 0, over the same draws of groups.
+
+    Args:
+        confusions: one (n_groups, C, C) a model, groups in the same order.
+        replicates: number of draws.
+        rng: of the draws.
+    """
     n_groups, n_classes = confusions[0].shape[:2]
     cells = np.hstack([one.reshape(n_groups, -1) for one in confusions])
     even = np.full(n_groups, 1 / n_groups)
@@ -21,7 +27,9 @@ def bootstrap_confusions(
         rng.multinomial(n_groups, even, size=min(BLOCK, replicates - start)) @ cells
         for start in range(0, replicates, BLOCK)
     ]
-    drawn = np.vstack(parts).reshape(replicates, len(confusions), n_classes, n_classes)
+    drawn = np.maximum(np.vstack(parts), 0).reshape(
+        replicates, len(confusions), n_classes, n_classes
+    )
     return list(drawn.swapaxes(0, 1))
 
 

@@ -113,6 +113,7 @@ class Gate(Block):
     looks: Count
     power: Annotated[float, Field(ge=0.5, lt=1)]
     patience: Count | None
+    settled_kappa: Share
     on_undecided: Literal["continue", "extend", "stop"]
     max_labels: Count | None
 

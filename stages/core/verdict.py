@@ -9,15 +9,13 @@ from stages.core.intervals import share_interval
 from stages.core.planning import Side, faces_to_settle
 from stages.core.settings import Gate
 
-STABLE = 0.99  # kappa of successive models: Bloodgood and Vijay-Shanker (2009)
-
 
 class Evidence(NamedTuple):
     """What the gate looks at.
 
     `overfit` and `iteration` are what the eval stages wrote; `queued` and `answered` count the
     candidate round's faces, `votes` all that was ever labelled, `looks` how often the gate was
-    asked so far, `without_gain` the rounds in a row before this one that proved no gain;
+    asked so far, `without_gain` the rounds in a row before this one that counted as without gain;
     `pool_left` counts the faces that may still be asked about, and `unseen_left` those of them that
     could validate a model.
     """
@@ -57,7 +55,8 @@ def judge(evidence: Evidence, gate: Gate) -> dict[str, Any]:
         return _verdict("undecided", [reason], evidence.without_gain)
     kept, gains = knowledge_kept(evidence.overfit, gate), data_helps(evidence.iteration, gate)
     target = target_reached(evidence.iteration, gate)
-    idle = 0 if gains.answer == "yes" else evidence.without_gain + 1
+    open_and_settled = gains.answer == "unknown" and _settled(evidence.iteration, gate)
+    idle = evidence.without_gain + 1 if gains.answer == "no" or open_and_settled else 0
     reasons = [kept.reason, gains.reason, target.reason, *_beside(evidence, gate)]
     if kept.answer == "no":
         return _verdict("stop", [*reasons, "the round over-fits and is rejected"], idle, True)
@@ -67,8 +66,8 @@ def judge(evidence: Evidence, gate: Gate) -> dict[str, Any]:
         return _verdict("target_met", reasons, idle)
     if end := _end(evidence, gate, gains, idle):
         return _verdict("stop", [*reasons, end], idle, more_labels=gains.more_labels)
-    if gains.answer == "no":
-        reasons.append(f"no gain in {idle} of {gate.patience} rounds in a row that would end it")
+    if idle:
+        reasons.append(f"without gain for {idle} rounds in a row; {gate.patience} end the loop")
     if "unknown" in (kept.answer, gains.answer):
         return _verdict("undecided", reasons, idle, more_labels=gains.more_labels)
     return _verdict("continue", reasons, idle)
@@ -152,7 +151,7 @@ def level(gate: Gate) -> float:
 def _end(evidence: Evidence, gate: Gate, gains: Finding, idle: int) -> str | None:
     """Return why the loop ends for another reason than knowledge lost or a target met."""
     if gate.patience is not None and idle >= gate.patience:
-        return f"no gain is proven in {idle} rounds in a row (gate.patience)"
+        return f"without gain for {idle} rounds in a row (gate.patience)"
     if gains.answer == "unknown" and gate.on_undecided == "stop":
         return "the gain is open (gate.on_undecided)"
     if evidence.unseen_left == 0:
@@ -163,14 +162,24 @@ def _end(evidence: Evidence, gate: Gate, gains: Finding, idle: int) -> str | Non
     return None
 
 
+def _settled(iteration: dict[str, Any], gate: Gate) -> bool:
+    """Return whether predictions on the unlabelled faces have stopped moving.
+
+    Of rounds whose gain is open only these count towards `gate.patience`: on faces where both
+    models say the same, neither can be the better one.
+    """
+    kappa = (iteration.get("pool_agreement") or {}).get("kappa")
+    return kappa is not None and kappa >= gate.settled_kappa
+
+
 def _beside(evidence: Evidence, gate: Gate) -> list[str]:
-    """Return what decides nothing and is good to know."""
-    notes, settled = [], evidence.iteration.get("pool_agreement") or {"kappa": None}
-    if settled["kappa"] is not None:
-        words = "have settled" if settled["kappa"] >= STABLE else "still move"
+    """Return what to know beside the three questions."""
+    notes, pool = [], evidence.iteration.get("pool_agreement")
+    if pool and pool["faces"]:
+        words = "have settled" if _settled(evidence.iteration, gate) else "still move"
         notes.append(
-            f"unlabelled faces, n = {settled['faces']}: both models agree on "
-            f"{settled['agreement']:.3f}, kappa {settled['kappa']:.3f}: predictions {words}"
+            f"unlabelled faces, n = {pool['faces']}: both models agree on "
+            f"{pool['agreement']:.3f}, kappa {pool['kappa']:.3f}: predictions {words}"
         )
     if evidence.looks > gate.looks:
         notes.append(

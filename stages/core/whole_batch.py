@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from stages.core.confusion import METRICS, confusion_by_group, figures
-from stages.core.evaluation import Judged
+from stages.core.evaluation import Judged, counted
 from stages.core.head import predict
 from stages.core.intervals import deviation, share_interval
 from stages.core.records import Head, WholeBatch
@@ -39,10 +39,9 @@ def whole_batch_figures(
     p = batch.out_of_fold.copy()
     p[fresh] = predict(head, batch.features[fresh])
     known = confusion_by_group(batch.truth, p.argmax(axis=1), batch.truth * 0, n_classes).sum(0)
-    said = judged.candidate.argmax(axis=1)
-    by_group = confusion_by_group(judged.truth, said, judged.groups, n_classes, judged.weights)
+    by_group, varying = counted(judged, judged.candidate)
     n_groups, scale = len(by_group), batch.rest / by_group.sum()
-    (draws,) = bootstrap_confusions([by_group], settings.bootstrap, rng)
+    (draws,) = bootstrap_confusions([varying], settings.bootstrap, rng)
     draws *= batch.rest / draws.sum(axis=(1, 2), keepdims=True)
     points = figures(known + by_group.sum(axis=0) * scale)
     drawn = figures(known + lend_faces(draws, rng, LENT * scale))
@@ -64,9 +63,9 @@ def whole_batch_figures(
 def prediction_agreement(batch: WholeBatch, accepted: Head, candidate: Head) -> dict[str, Any]:
     """Return how far two successive models agree on the faces without a label.
 
-    Predictions that have stopped moving are a sign, without a label, that more labels change
-    little: Cohen's kappa of 0.99 or more over three rounds in a row (Bloodgood and Vijay-Shanker
-    2009, CoNLL).
+    Stabilising predictions: Cohen's kappa of 0.99 over three rounds ends the labelling of
+    Bloodgood and Vijay-Shanker (2009, CoNLL). Where two models say the same neither is better, so
+    their accuracy on these faces differs by at most 1 - agreement: known without a label.
 
     Returns:
         faces, agreement (a share) and kappa; the latter two None where no face is left.

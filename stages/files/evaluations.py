@@ -43,17 +43,17 @@ def read_held_out(split: str, settings: Settings) -> HeldOut:
                 "photo or track: run 'dvc repro'"
             )
     heads = {name: read_head(MODELS_DIR / f"{of}.safetensors") for name, of in rounds.items()}
-    drawn = faces["inclusion_probability"].to_numpy()
+    drawn, strata = faces["inclusion_probability"].to_numpy(), faces["cluster"]
+    # The over-fitting set is no random draw, and an imported round tells no probability.
+    at_random = split == "validation" and len(drawn) > 0 and not np.isnan(drawn).any()
     return HeldOut(
         truth=faces["label"].map(settings.classes.index).to_numpy(dtype=np.int64),
         groups=faces["group"].to_numpy(),
         features=read_features(faces, embedding_width(settings.batches)),
         accepted=heads["accepted"],
         candidate=heads["candidate"],
-        # The over-fitting set is no random draw, and an imported round may say no probability.
-        weights=(1 / drawn) / np.mean(1 / drawn)
-        if split == "validation" and len(drawn) and not np.isnan(drawn).any()
-        else None,
+        weights=(1 / drawn) / np.mean(1 / drawn) if at_random else None,
+        strata=strata.to_numpy(dtype=np.int64) if at_random and strata.notna().all() else None,
     )
 
 
