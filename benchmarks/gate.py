@@ -27,8 +27,13 @@ ROUNDS = 20
 SIZES = (60, 200, 500, 1000, 2000)
 DISAGREEMENTS = (0.02, 0.05, 0.10)  # share of faces that one model gets right and the other wrong
 CONFIDENCE = 0.95
-# Macro-F1 by round of 300 labels on UTKFace (docs/benchmarks.md), then flat.
-CURVE = (0.682, 0.694, 0.709, 0.718, 0.725, 0.731, 0.737, 0.739, 0.743, 0.748, 0.750)
+# Rounds of 300 random labels on UTKFace, from 600 on (python -m benchmarks.settling): accuracy, the
+# share of test faces that one model gets right and the other wrong, and kappa on the pool.
+UTKFACE = (
+    (0.764, 0.069, 0.861), (0.775, 0.054, 0.905), (0.781, 0.039, 0.933), (0.786, 0.032, 0.945),
+    (0.787, 0.026, 0.954), (0.792, 0.027, 0.953), (0.797, 0.022, 0.958), (0.795, 0.017, 0.971),
+    (0.795, 0.014, 0.977), (0.807, 0.032, 0.954), (0.806, 0.020, 0.971),
+)  # fmt: skip
 
 
 def flips(
@@ -178,36 +183,43 @@ def extensions(gate: Gate, rng: np.random.Generator) -> Iterator[dict[str, Any]]
             }
 
 
-def projects_on_a_curve(
+def projects_on_utkface(
     gate: Gate, projects: int, rng: np.random.Generator
 ) -> Iterator[dict[str, Any]]:
-    """Whole projects under `judge`, on a learning curve as UTKFace's: when they end, and where."""
-    curve = np.concatenate([CURVE, np.full(ROUNDS + 1 - len(CURVE), CURVE[-1])])
-    for patience in (1, 2, 3, 5, 8):
-        for n in (60, 200, 500):
-            asked = gate.model_copy(update={"patience": patience, "metric": "accuracy"})
-            ends = np.array([project_end(curve, n, asked, rng) for _ in range(projects // 10)])
+    """Whole projects of 200 validation faces a round under `judge`: when patience ends them."""
+    for settled in (0.0, 0.95, 0.97, gate.settled_kappa):
+        for patience in (1, 2, 3):
+            changes = {"patience": patience, "settled_kappa": settled}
+            asked = gate.model_copy(update=changes)
+            ends = np.array([project_end(asked, rng) for _ in range(projects // 10)])
             yield {
+                "settled_kappa": f"{settled:g}",
                 "patience": patience,
-                "faces": n,
-                "rounds, mean": f"{ends[:, 0].mean():.1f}",
-                "reached": curve[ends[:, 0]].mean(),
-                "over-fitting, wrongly": ends[:, 1].mean(),
+                "ended before its last round": (ends < len(UTKFACE)).mean(),
+                "labels, mean": f"{(300 * (1 + ends)).mean():.0f}",
+                "accuracy reached": np.mean([UTKFACE[end - 1][0] for end in ends]),
             }
 
 
-def project_end(curve: np.ndarray, n: int, gate: Gate, rng: np.random.Generator) -> tuple[int, int]:
-    """Return the round that a project ends with, and whether a round was rejected."""
-    without_gain = 0
-    for at in range(1, ROUNDS + 1):
-        won, lost = flips(float(curve[at] - curve[at - 1]), 0.08, n, (), rng)
-        kept = compared(*(int(one) for one in flips(0.0, 0.08, 100, (), rng)), 100)
-        evidence = Evidence(kept, compared(int(won), int(lost), n), 1, 1, 0, at, without_gain, 1, 1)
+def project_end(gate: Gate, rng: np.random.Generator) -> int:
+    """Return the round that a project ends with; that of the last figures where none ends it."""
+    without_gain, before = 0, 0.752
+    for at, (accuracy, disagreement, kappa) in enumerate(UTKFACE, start=1):
+        kept, found = (
+            compared(int(won), int(lost), n)
+            for n, (won, lost) in (
+                (100, flips(0.0, disagreement, 100, (), rng)),
+                (200, flips(accuracy - before, disagreement, 200, (), rng)),
+            )
+        )
+        found["pool_agreement"] = {"faces": 1, "agreement": 1.0, "kappa": kappa}
+        before = accuracy
+        evidence = Evidence(kept, found, 1, 1, 0, at, without_gain, 1, 1)
         verdict = judge(evidence, gate)
         if verdict["verdict"] == "stop":
-            return at, int(verdict["rejected"])
+            return at
         without_gain = verdict["without_gain"]
-    return ROUNDS, 0
+    return len(UTKFACE)
 
 
 def own_code(rounds: int, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
@@ -218,7 +230,7 @@ def own_code(rounds: int, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
         for _ in range(rounds):
             groups = np.repeat(np.arange(n), rng.integers(1, 4, n))[:n]
             truth = rng.choice(3, size=n, p=[0.7, 0.2, 0.1])
-            hard = np.repeat(rng.random(n) < 0.3, 1)[groups]  # a photo is easy or hard as a whole
+            hard = (rng.random(n) < 0.3)[groups]  # a photo is easy or hard as a whole
             said = [np.where(hard & (rng.random(n) < 0.5), (truth + 1) % 3, truth) for _ in "ab"]
             judged = Judged(truth, groups, np.eye(3)[said[0]], np.eye(3)[said[1]])
             delta = compare(judged, ["a", "b", "c"], settings, rng)["delta"]["macro_f1"]
@@ -234,9 +246,7 @@ def markdown(rows: Iterator[dict[str, Any]]) -> str:
     table = pd.DataFrame(list(rows))
     for name, column in table.items():
         if column.dtype == float:
-            digits = 3 if name == "reached" else 1
-            scaled = column if name == "reached" else 100 * column
-            table[name] = scaled.map(lambda x, d=digits: "–" if np.isnan(x) else f"{x:.{d}f}")
+            table[name] = (100 * column).map(lambda x: "–" if np.isnan(x) else f"{x:.1f}")
     lines = [table.columns, ["---"] * table.shape[1], *table.astype(str).to_numpy()]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
@@ -254,7 +264,7 @@ def main() -> None:
         "Power of one round, per cent": power(gate, rng),
         "Ways to count looks, per cent": spending(gate, asked.projects, rng),
         "Labels that an open question names": extensions(gate, rng),
-        "Whole projects by patience": projects_on_a_curve(gate, asked.projects, rng),
+        "Patience, on the rounds of UTKFace": projects_on_utkface(gate, asked.projects, rng),
         "The gate's own code, no change": own_code(asked.projects // 4, rng),
     }
     for title, rows in tables.items():

@@ -165,7 +165,7 @@ def test_next_moves_params_on_with_their_comments(voted: Any, capsys: Any) -> No
     code, said = run(capsys, "next")
     assert code == 0 and "Open o01-i01" in said
     rounds = voted.get("rounds")
-    assert rounds == {"accepted": FIRST, "candidate": SECOND, "rejected": []}
+    assert rounds == {"accepted": FIRST, "candidate": SECOND, "rejected": [], "without_gain": 0}
     after = voted.params.read_text()
     changed = [
         (old, new)
@@ -239,7 +239,8 @@ def test_next_batch_opens_an_outer_iteration(
     code, said = run(capsys, "next", "--batch", "more")
     assert code == 0 and "round o02-i00 opens on it" in said
     assert voted.get("batches") == ["pool", "more"]
-    assert voted.get("rounds") == {"accepted": FIRST, "candidate": "o02-i00", "rejected": []}
+    rounds = {"accepted": FIRST, "candidate": "o02-i00", "rejected": [], "without_gain": 0}
+    assert voted.get("rounds") == rounds
     assert no_dvc == [("add", "data/raw/more")]
 
 
@@ -254,7 +255,8 @@ def test_next_batch_rejects_a_round_that_over_fits(voted: Any, capsys: Any) -> N
     judge(voted, "stop", rejected=True)
     add_photos(voted, "more")
     assert run(capsys, "next", "--batch", "more")[0] == 0
-    assert voted.get("rounds") == {"accepted": SEED, "candidate": "o02-i00", "rejected": [FIRST]}
+    rounds = {"accepted": SEED, "candidate": "o02-i00", "rejected": [FIRST], "without_gain": 0}
+    assert voted.get("rounds") == rounds
     assert "# rounds that over-fitted" in voted.params.read_text()
 
 
@@ -549,7 +551,8 @@ def test_start_takes_the_demo_away(demo: Any, capsys: Any) -> None:
     code, said = run(capsys, "start", "--classes", "young", "old", "NA")
     assert code == 0 and "faceloop next --batch NAME" in said
     assert demo.get("classes") == ["young", "old", "NA"] and demo.get("batches") == []
-    assert demo.get("rounds") == {"accepted": "prior", "candidate": SEED, "rejected": []}
+    rounds = {"accepted": "prior", "candidate": SEED, "rejected": [], "without_gain": 0}
+    assert demo.get("rounds") == rounds
     assert [name for name in demo.snapshot() if not name.startswith("params")] == []
     assert run(capsys, "status")[0] == 0
     assert "# what people choose from" in demo.params.read_text()
