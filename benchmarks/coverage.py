@@ -25,7 +25,7 @@ from stages.core.settings import Evaluation
 from stages.core.validation import draw_groups, stratified_sample
 from stages.core.whole_batch import whole_batch_figures
 
-FACES, DRAWS, CONFIDENCE = 20_000, 400, 0.95
+FACES, DRAWS, CONFIDENCE = 20_000, 200, 0.95
 SIZES = (60, 120, 300, 600, 1000)
 
 
@@ -67,23 +67,26 @@ POPULATIONS: dict[str, tuple[list[float], list[float], int]] = {
 }
 
 
-def coverage(repeats: int, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
-    """Return how often each figure's interval holds the population's, by population and size."""
-    for name, made in POPULATIONS.items():
-        everyone = population(*made, rng)
-        for weighted in (False, True) if name.startswith("3 classes, one") else (False,):
-            for n in SIZES:
-                held = [_held(everyone, n, weighted, rng) for _ in range(repeats)]
-                yield {
-                    "population": name + (", weighted" if weighted else ""),
-                    "faces": n,
-                    **{key: np.mean([one[key] for one in held]) for key in held[0]},
-                }
+def coverage(
+    name: str, weighted: bool, repeats: int, rng: np.random.Generator
+) -> Iterator[dict[str, Any]]:
+    """Return how often each figure's interval holds the population's, by size of the sample."""
+    everyone = population(*POPULATIONS[name], rng)
+    n_classes = int(everyone.truth.max()) + 1
+    counts = confusion_by_group(everyone.truth, everyone.said, everyone.truth * 0, n_classes)
+    for n in SIZES:
+        held = [_held(everyone, counts.sum(axis=0), n, weighted, rng) for _ in range(repeats)]
+        yield {
+            "faces": n,
+            **{key: np.mean([one[key] for one in held]) for key in held[0]},
+        }
 
 
-def _held(everyone: Population, n: int, weighted: bool, rng: np.random.Generator) -> dict[str, Any]:
+def _held(
+    everyone: Population, true: np.ndarray, n: int, weighted: bool, rng: np.random.Generator
+) -> dict[str, Any]:
     """Draw a validation set; tell of each figure whether its interval holds the truth."""
-    n_classes, weights = int(everyone.truth.max()) + 1, None
+    n_classes, weights = len(true), None
     if weighted:
         probability = np.where(everyone.hardness > np.median(everyone.hardness), 2.0, 1.0)
         probability *= n / probability.sum()
@@ -96,9 +99,8 @@ def _held(everyone: Population, n: int, weighted: bool, rng: np.random.Generator
     strata = None if weighted else everyone.strata[drawn]
     p = np.eye(n_classes)[said]
     counts, varying = counted(Judged(truth, groups, p, p, weights, strata), p)
-    all_counts = confusion_by_group(everyone.truth, everyone.said, everyone.truth * 0, n_classes)
     (draws,) = bootstrap_confusions([varying], DRAWS, rng)
-    true, point, n_groups = all_counts.sum(0), counts.sum(0), len(counts)
+    point, n_groups = counts.sum(axis=0), len(counts)
     found = with_intervals(figures(point), errors(draws, n_groups, rng), n_groups, CONFIDENCE)
     spread = [deviation(one, n_groups) for one in class_shares(draws).T]
     shares = with_intervals(
@@ -193,13 +195,21 @@ def depletion(repeats: int, rng: np.random.Generator) -> Iterator[dict[str, Any]
 def main() -> None:
     """Print the tables of docs/gates.md."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=1000)
+    parser.add_argument("--repeats", type=int, default=600)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="populations with this in their name; depletion")
     asked = parser.parse_args()
-    rng = generator(asked.seed, "benchmarks.coverage")
-    print(f"\nCoverage of 95 % intervals, per cent\n\n{markdown(coverage(asked.repeats, rng))}")
-    used_up = markdown(depletion(asked.repeats // 2, rng))
-    print(f"\nA pool that is used up, per cent\n\n{used_up}", flush=True)
+    made = [(name, False) for name in POPULATIONS]
+    for name, weighted in [*made, (made[0][0], True)]:
+        title = name + (", weighted" if weighted else "")
+        if asked.only in title:
+            rng = generator(asked.seed, "benchmarks.coverage", title)
+            table = markdown(coverage(name, weighted, asked.repeats, rng))
+            print(f"\n{title}: coverage, per cent\n\n{table}", flush=True)
+    if asked.only in "depletion":
+        rng = generator(asked.seed, "benchmarks.coverage", "depletion")
+        table = markdown(depletion(asked.repeats // 4, rng))
+        print(f"\nA pool that is used up, per cent\n\n{table}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ code on macro-F1 and photos of several faces.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,20 +20,13 @@ from stages.core.evaluation import Judged, compare
 from stages.core.intervals import difference_interval
 from stages.core.randomness import generator
 from stages.core.settings import Evaluation, Gate
-from stages.core.verdict import Evidence, data_helps, judge, knowledge_kept, level
+from stages.core.verdict import data_helps, knowledge_kept, level
 from stages.files.params import read_params
 
 ROUNDS = 20
 SIZES = (60, 200, 500, 1000, 2000)
 DISAGREEMENTS = (0.02, 0.05, 0.10)  # share of faces that one model gets right and the other wrong
 CONFIDENCE = 0.95
-# Rounds of 300 random labels on UTKFace, from 600 on (python -m benchmarks.settling): accuracy, the
-# share of test faces that one model gets right and the other wrong, and kappa on the pool.
-UTKFACE = (
-    (0.764, 0.069, 0.861), (0.775, 0.054, 0.905), (0.781, 0.039, 0.933), (0.786, 0.032, 0.945),
-    (0.787, 0.026, 0.954), (0.792, 0.027, 0.953), (0.797, 0.022, 0.958), (0.795, 0.017, 0.971),
-    (0.795, 0.014, 0.977), (0.807, 0.032, 0.954), (0.806, 0.020, 0.971),
-)  # fmt: skip
 
 
 def flips(
@@ -183,45 +176,6 @@ def extensions(gate: Gate, rng: np.random.Generator) -> Iterator[dict[str, Any]]
             }
 
 
-def projects_on_utkface(
-    gate: Gate, projects: int, rng: np.random.Generator
-) -> Iterator[dict[str, Any]]:
-    """Whole projects of 200 validation faces a round under `judge`: when patience ends them."""
-    for settled in (0.0, 0.95, 0.97, gate.settled_kappa):
-        for patience in (1, 2, 3):
-            changes = {"patience": patience, "settled_kappa": settled}
-            asked = gate.model_copy(update=changes)
-            ends = np.array([project_end(asked, rng) for _ in range(projects // 10)])
-            yield {
-                "settled_kappa": f"{settled:g}",
-                "patience": patience,
-                "ended before its last round": (ends < len(UTKFACE)).mean(),
-                "labels, mean": f"{(300 * (1 + ends)).mean():.0f}",
-                "accuracy reached": np.mean([UTKFACE[end - 1][0] for end in ends]),
-            }
-
-
-def project_end(gate: Gate, rng: np.random.Generator) -> int:
-    """Return the round that a project ends with; that of the last figures where none ends it."""
-    without_gain, before = 0, 0.752
-    for at, (accuracy, disagreement, kappa) in enumerate(UTKFACE, start=1):
-        kept, found = (
-            compared(int(won), int(lost), n)
-            for n, (won, lost) in (
-                (100, flips(0.0, disagreement, 100, (), rng)),
-                (200, flips(accuracy - before, disagreement, 200, (), rng)),
-            )
-        )
-        found["pool_agreement"] = {"faces": 1, "agreement": 1.0, "kappa": kappa}
-        before = accuracy
-        evidence = Evidence(kept, found, 1, 1, 0, at, without_gain, 1, 1)
-        verdict = judge(evidence, gate)
-        if verdict["verdict"] == "stop":
-            return at
-        without_gain = verdict["without_gain"]
-    return len(UTKFACE)
-
-
 def own_code(rounds: int, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
     """`evaluation.compare` on macro-F1, 3 skewed classes, photos of 1 to 3 faces, no change."""
     settings = Evaluation(bootstrap=1999, confidence=CONFIDENCE, bins=10)
@@ -254,21 +208,23 @@ def markdown(rows: Iterator[dict[str, Any]]) -> str:
 def main() -> None:
     """Print the tables of docs/gates.md."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--projects", type=int, default=4000)
+    parser.add_argument("--projects", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="tables with this word in their title")
     asked = parser.parse_args()
-    rng = generator(asked.seed, "benchmarks.gate")
-    gate = read_params().gate.model_copy(update={"metric": "accuracy"})
-    tables = {
-        "No change: verdicts that are wrong, per cent": false_verdicts(gate, asked.projects, rng),
-        "Power of one round, per cent": power(gate, rng),
-        "Ways to count looks, per cent": spending(gate, asked.projects, rng),
-        "Labels that an open question names": extensions(gate, rng),
-        "Patience, on the rounds of UTKFace": projects_on_utkface(gate, asked.projects, rng),
-        "The gate's own code, no change": own_code(asked.projects // 4, rng),
+    gate, projects = read_params().gate.model_copy(update={"metric": "accuracy"}), asked.projects
+    tables: dict[str, Callable[[np.random.Generator], Iterator[dict[str, Any]]]] = {
+        "No change: verdicts that are wrong": lambda rng: false_verdicts(gate, projects, rng),
+        "Power of one round": lambda rng: power(gate, rng),
+        "Ways to count looks": lambda rng: spending(gate, projects, rng),
+        "Labels that an open question names": lambda rng: extensions(gate, rng),
+        "The gate's own code, no change": lambda rng: own_code(projects // 4, rng),
     }
     for title, rows in tables.items():
-        print(f"\n{title}\n\n{markdown(rows)}", flush=True)
+        if asked.only not in title:
+            continue
+        table = markdown(rows(generator(asked.seed, "benchmarks.gate", title)))
+        print(f"\n{title}, per cent\n\n{table}", flush=True)
 
 
 if __name__ == "__main__":
