@@ -89,9 +89,11 @@ def freeze_queue(state: State, name: str) -> None:
     if files := annotator_files(name):
         raise FaceloopError(f"{files[0]} holds votes of {name}: its queue must stay as it is")
     if state.drawn is not None:
+        reserve = read_csv(QUEUE_DIR / "reserve.csv", QUEUE)
         order = generator(state.settings.seed, "queue", name).permutation(len(state.drawn))
         write_queue(state.drawn.sort_values("face_id").iloc[order], name)
-        write_csv(read_csv(QUEUE_DIR / "reserve.csv", QUEUE), reserve_path(name))
+        if len(reserve):
+            write_csv(reserve, reserve_path(name))
 
 
 def extend_round(state: State, size: int) -> int:

@@ -67,7 +67,8 @@ def judge(evidence: Evidence, gate: Gate) -> dict[str, Any]:
     if end := _end(evidence, gate, gains, idle):
         return _verdict("stop", [*reasons, end], idle, more_labels=gains.more_labels)
     if idle:
-        reasons.append(f"without gain for {idle} rounds in a row; {gate.patience} end the loop")
+        of = "" if gate.patience is None else f" of {gate.patience} that end the loop"
+        reasons.append(f"without gain for {idle} rounds in a row{of}")
     if "unknown" in (kept.answer, gains.answer):
         return _verdict("undecided", reasons, idle, more_labels=gains.more_labels)
     return _verdict("continue", reasons, idle)
