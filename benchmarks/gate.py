@@ -20,7 +20,7 @@ from stages.core.evaluation import Judged, compare
 from stages.core.intervals import difference_interval
 from stages.core.randomness import generator
 from stages.core.settings import Evaluation, Gate
-from stages.core.verdict import data_helps, knowledge_kept, level
+from stages.core.verdict import data_helps, knowledge_kept, level, target_reached
 from stages.files.params import read_params
 
 ROUNDS = 20
@@ -176,6 +176,22 @@ def extensions(gate: Gate, rng: np.random.Generator) -> Iterator[dict[str, Any]]
             }
 
 
+def false_targets(gate: Gate, projects: int, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
+    """A batch just below the target, or above it: how many projects say in 20 rounds it is met."""
+    for n in SIZES[:4]:
+        row: dict[str, Any] = {"faces": n}
+        for beyond in (-0.001, 0.01, 0.02, 0.04):
+            met = np.zeros(projects, dtype=bool)
+            values = rng.binomial(n, gate.target + beyond, size=(projects, ROUNDS)) / n
+            for value in np.unique(values):
+                error = max(float(np.sqrt(value * (1 - value) / (n - 1))), 1.5 / n)
+                batch = {"groups": n, gate.metric: {"value": float(value), "error": error}}
+                if target_reached({"whole_batch": batch}, gate).answer == "yes":
+                    met |= (values == value).any(axis=1)
+            row[f"true {100 * (gate.target + beyond):.3g}"] = met.mean()
+        yield row
+
+
 def own_code(rounds: int, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
     """`evaluation.compare` on macro-F1, 3 skewed classes, photos of 1 to 3 faces, no change."""
     settings = Evaluation(bootstrap=1999, confidence=CONFIDENCE, bins=10)
@@ -215,6 +231,7 @@ def main() -> None:
     gate, projects = read_params().gate.model_copy(update={"metric": "accuracy"}), asked.projects
     tables: dict[str, Callable[[np.random.Generator], Iterator[dict[str, Any]]]] = {
         "No change: verdicts that are wrong": lambda rng: false_verdicts(gate, projects, rng),
+        "A target just missed, and met": lambda rng: false_targets(gate, projects, rng),
         "Power of one round": lambda rng: power(gate, rng),
         "Ways to count looks": lambda rng: spending(gate, projects, rng),
         "Labels that an open question names": lambda rng: extensions(gate, rng),

@@ -74,7 +74,7 @@ def open_round(state: State) -> int:
     without_gain = state.gate["without_gain"]
     freeze_queue(state, name)
     if name != state.candidate:
-        edit_params(lambda params: move_on(params, name, False, without_gain))
+        edit_params(lambda params: move_on(params, name, rejected=False, without_gain=without_gain))
     print(f"next: {len(state.drawn)} faces wait in {queue_path(name)}")
     print(f"then: git add -A && git commit -m 'Open {name}'; {next_step(read_state())}")
     return 0
@@ -150,8 +150,8 @@ def open_batch(state: State, batch: str) -> int:
 def move_on(params: Any, name: str, rejected: bool, without_gain: int = 0) -> None:
     """Make `name` the candidate; the old candidate becomes accepted, or rejected.
 
-    `without_gain` counts the rounds in a row up to the old candidate that proved no gain: none,
-    where a new batch begins.
+    `without_gain` counts the rounds in a row without gain, up to the old candidate; a new batch
+    begins anew.
     """
     rounds = params["rounds"]
     if rejected:
