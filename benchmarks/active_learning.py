@@ -24,7 +24,7 @@ from stages import (
     sample_validation,
     train,
 )
-from stages.core.evaluation import confusion_by_group, figures
+from stages.core.confusion import confusion_by_group, figures
 from stages.core.head import predict
 from stages.core.records import Head
 from stages.core.rounds import next_round

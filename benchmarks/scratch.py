@@ -40,8 +40,8 @@ def project(folder: Path, changes: Mapping[str, Any]) -> Iterator[None]:
 
 
 def _change(params: Any, changes: Mapping[str, Any]) -> None:
-    start = {"rounds": {"accepted": PRIOR, "candidate": SEED_ROUND, "rejected": []}}
-    for key, value in (start | dict(changes)).items():
+    start = {"accepted": PRIOR, "candidate": SEED_ROUND, "rejected": [], "without_gain": 0}
+    for key, value in ({"rounds": start} | dict(changes)).items():
         *blocks, name = key.split(".")
         block = params
         for step in blocks:

@@ -1,4 +1,4 @@
-"""`faceloop next`: open the next round, or the next outer iteration with a new batch."""
+"""`faceloop next`: open or extend a round, or the next outer iteration with a new batch."""
 
 import argparse
 import re
@@ -14,16 +14,29 @@ from loop.state import GO_ON, State, next_step, read_state
 from stages.core.assignment import assign_annotators
 from stages.core.errors import FaceloopError
 from stages.core.randomness import generator
+from stages.core.records import QUEUE, as_table
 from stages.core.rounds import next_round
 from stages.core.settings import NAME_PATTERN
-from stages.files.labels import annotator_files, queue_path, write_queue
+from stages.core.validation import extend
+from stages.files.labels import (
+    annotator_files,
+    queue_path,
+    read_reserve,
+    reserve_path,
+    write_queue,
+)
 from stages.files.media import RAW_DIR, list_sources
+from stages.files.tables import QUEUE_DIR, read_csv, write_csv
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the name of a new batch."""
-    parser.add_argument(
+    """Take the name of a new batch, or how many faces to add to this round."""
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
         "--batch", metavar="NAME", help="a folder of data/raw: start the next outer iteration on it"
+    )
+    what.add_argument(
+        "--extend", metavar="N", type=int, help="add N validation faces to this round instead"
     )
 
 
@@ -37,6 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if arguments.batch:
         return open_batch(state, arguments.batch)
+    if arguments.extend is not None:
+        return extend_round(state, arguments.extend)
     return open_round(state)
 
 
@@ -54,12 +69,15 @@ def open_round(state: State) -> int:
             f"the gate says {state.gate['verdict']}: {'; '.join(state.gate['reasons'])}; "
             "go on with 'faceloop next --batch NAME'"
         )
+    if state.waits_for_extension:
+        raise FaceloopError(f"gate.on_undecided wants the gain settled first: {next_step(state)}")
     if state.drawn.empty:
         raise FaceloopError("the pool is exhausted: go on with 'faceloop next --batch NAME'")
     name = next_round(state.candidate, new_batch=False) if len(state.queue) else state.candidate
+    without_gain = state.gate["without_gain"]
     freeze_queue(state, name)
     if name != state.candidate:
-        edit_params(lambda params: move_on(params, name, rejected=False))
+        edit_params(lambda params: move_on(params, name, rejected=False, without_gain=without_gain))
     print(f"next: {len(state.drawn)} faces wait in {queue_path(name)}")
     print(f"then: git add -A && git commit -m 'Open {name}'; {next_step(read_state())}")
     return 0
@@ -74,8 +92,11 @@ def freeze_queue(state: State, name: str) -> None:
     if files := annotator_files(name):
         raise FaceloopError(f"{files[0]} holds votes of {name}: its queue must stay as it is")
     if state.drawn is not None:
+        reserve = read_csv(QUEUE_DIR / "reserve.csv", QUEUE)
         order = generator(state.settings.seed, "queue", name).permutation(len(state.drawn))
         write_queue(deal_out(state.drawn.sort_values("face_id").iloc[order], name, state), name)
+        if len(reserve):
+            write_csv(reserve, reserve_path(name))
 
 
 def deal_out(rows: pd.DataFrame, name: str, state: State) -> pd.DataFrame:
@@ -84,6 +105,31 @@ def deal_out(rows: pd.DataFrame, name: str, state: State) -> pd.DataFrame:
     voted = {str(face): set(by) for face, by in votes.groupby("face_id")["annotator"]}
     rng = generator(state.settings.seed, "assign", name)
     return rows.assign(annotators=assign_annotators(rows, state.settings.label, rng, voted))
+
+
+def extend_round(state: State, size: int) -> int:
+    """Ask `size` more validation faces in the candidate round: the next of its reserve.
+
+    Raises:
+        FaceloopError: the round is not open, or its reserve holds fewer.
+    """
+    name, left = state.candidate, state.reserve_left
+    if state.queue.empty:
+        raise FaceloopError(f"{name} is not open: there is no round to extend; {next_step(state)}")
+    if not 1 <= size <= left:
+        raise FaceloopError(
+            f"--extend {size}: {name} holds {left} more validation faces in reserve; take 1 to "
+            f"{left}, or set sample_validation.reserve higher for the rounds to come"
+            if left
+            else f"--extend {size}: the reserve of {name} is used up; set "
+            "sample_validation.reserve higher for the rounds to come"
+        )
+    longer = extend(state.queue, read_reserve(name), size)
+    new = deal_out(longer.iloc[len(state.queue) :], name, state)
+    write_queue(as_table(pd.concat([longer.iloc[: len(state.queue)], new]), QUEUE), name)
+    print(f"next: {size} validation faces more in {queue_path(name)}, {left - size} in reserve")
+    print(f"then: {next_step(read_state())}")
+    return 0
 
 
 def open_batch(state: State, batch: str) -> int:
@@ -114,14 +160,19 @@ def open_batch(state: State, batch: str) -> int:
     return 0
 
 
-def move_on(params: Any, name: str, rejected: bool) -> None:
-    """Make `name` the candidate; the old candidate becomes accepted, or rejected."""
+def move_on(params: Any, name: str, rejected: bool, without_gain: int = 0) -> None:
+    """Make `name` the candidate; the old candidate becomes accepted, or rejected.
+
+    `without_gain` counts the rounds in a row without gain, up to the old candidate; a new batch
+    begins anew.
+    """
     rounds = params["rounds"]
     if rejected:
         rounds["rejected"].append(rounds["candidate"])
     else:
         rounds["accepted"] = rounds["candidate"]
     rounds["candidate"] = name
+    rounds["without_gain"] = without_gain
 
 
 def require_fresh(state: State) -> None:

@@ -52,7 +52,12 @@ def run(arguments: argparse.Namespace) -> int:
     def reset(params: Any) -> None:
         params["classes"] = arguments.classes
         params["batches"] = []
-        params["rounds"] = {"accepted": PRIOR, "candidate": SEED_ROUND, "rejected": []}
+        params["rounds"] |= {
+            "accepted": PRIOR,
+            "candidate": SEED_ROUND,
+            "rejected": [],
+            "without_gain": 0,
+        }
 
     edit_params(reset)
     made = (EMBEDDINGS_DIR, FACES_DIR, LABELLED_DIR, METRICS_DIR, QUEUE_DIR)

@@ -10,7 +10,7 @@ from stages.core.records import QUEUE, stacked
 from stages.core.rounds import rounds_up_to
 from stages.core.settings import Settings
 from stages.files.adjudications import RoundTables, read_rounds
-from stages.files.labels import known_rounds, read_queue
+from stages.files.labels import known_rounds, read_queue, read_reserve
 from stages.files.params import read_params
 from stages.files.tables import METRICS_DIR, QUEUE_DIR, read_csv, read_json
 
@@ -29,6 +29,7 @@ class State:
         said: queues, votes and adjudications of all rounds up to the candidate.
         gate: metrics/gate.json, or None where `dvc repro` has not run.
         drawn: the queue that `dvc repro` proposes, or None where it has not run here.
+        reserve_left: validation faces that `faceloop next --extend` could still add to the round.
     """
 
     settings: Settings
@@ -38,6 +39,7 @@ class State:
     said: RoundTables
     gate: dict[str, Any] | None
     drawn: pd.DataFrame | None
+    reserve_left: int
 
     @property
     def candidate(self) -> str:
@@ -67,6 +69,12 @@ class State:
         """Whether `dvc repro` or `dvc pull` must run before the loop can go on from here."""
         return self.drawn is None or not self.is_judged
 
+    @property
+    def waits_for_extension(self) -> bool:
+        """Whether the gain is open, is to be settled first, and can be."""
+        wanted = self.settings.gate.on_undecided == "extend" and self.reserve_left > 0
+        return bool(wanted and self.gate and self.gate["more_labels"])
+
 
 def read_state() -> State:
     """Read the state of the project in this folder.
@@ -87,7 +95,9 @@ def read_state() -> State:
     parts = [QUEUE_DIR / f"{name}.csv" for name in ("validation", "diverse")]
     here = all(path.is_file() for path in parts)
     drawn = stacked([read_csv(path, QUEUE) for path in parts], QUEUE) if here else None
-    return State(settings, queue, unanswered, left, said, gate, drawn)
+    reserve = read_reserve(candidate)["face_id"]
+    reserve_left = int((~reserve.isin(queue["face_id"])).sum())
+    return State(settings, queue, unanswered, left, said, gate, drawn, reserve_left)
 
 
 def next_step(state: State) -> str:
@@ -103,4 +113,9 @@ def next_step(state: State) -> str:
         return "dvc repro"
     if len(state.queue) and state.gate is not None and state.gate["verdict"] not in GO_ON:
         return "faceloop next --batch NAME, for a new batch; or stop here"
+    more = min(state.gate["more_labels"], state.reserve_left) if state.gate else 0
+    if state.waits_for_extension:
+        return f"faceloop next --extend {more}"
+    if more:
+        return f"faceloop next; or, to settle this round first: faceloop next --extend {more}"
     return "faceloop next"

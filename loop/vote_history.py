@@ -1,5 +1,7 @@
 """What earlier commits say in labels/ must still be said: votes are added, never bent."""
 
+import csv
+import io
 from collections import Counter
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from stages.core.errors import FaceloopError
 from stages.core.rounds import order_of
 from stages.files.labels import LABELS_DIR, queue_path
 
+MAY_CHANGE = ("annotators", "inclusion_probability")
 MAIN = ("origin/main", "origin/master", "main", "master")
 
 
@@ -44,13 +47,15 @@ def changed_label_files(base: str | None) -> list[str]:
 def bent(before: str, now: str, path: Path, is_open: bool) -> str:
     """Say how a label file bends what it said before; "" where it does not.
 
-    A queue keeps its rows, and once its round is over gets no more. Votes of a round that is over
-    keep their rows; those of the open round may still be corrected.
+    A queue keeps its rows, and once its round is over gets no more; until then a row may be dealt
+    to another person, and an extension changes the inclusion probabilities. Votes of a round that
+    is over keep their rows; those of the open round may still be corrected.
     """
     is_queue = path == queue_path(path.parent.name)
     if is_open and not is_queue:
         return ""
-    old, new = Counter(rows_of(before)), Counter(rows_of(now))
+    read = faces_of if is_queue and is_open else rows_of
+    old, new = Counter(read(before)), Counter(read(now))
     if lost := (old - new).total():
         return f"{lost} rows are changed or gone"
     if is_queue and not is_open and (added := (new - old).total()):
@@ -62,6 +67,12 @@ def rows_of(text: str) -> list[str]:
     """Return a CSV's rows; line ends, blank rows and trailing commas count for nothing."""
     rows = (line.rstrip(", \t") for line in text.removeprefix("\ufeff").splitlines())
     return [row for row in rows if row]
+
+
+def faces_of(text: str) -> list[str]:
+    """Return what a queue's rows say of their faces, whoever is asked."""
+    rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
+    return [repr([row[name] for name in row if name not in MAY_CHANGE]) for row in rows]
 
 
 def branch_point(base: str | None) -> str:

@@ -2,8 +2,9 @@
 
 from stages.core.evaluation import compare, judge, plot_points
 from stages.core.randomness import generator
+from stages.core.whole_batch import prediction_agreement, whole_batch_figures
 from stages.files.console import run_stage
-from stages.files.evaluations import read_held_out, write_evaluation
+from stages.files.evaluations import read_held_out, read_whole_batch, write_evaluation
 from stages.files.params import read_params
 
 
@@ -11,9 +12,14 @@ def main() -> None:
     """Write `metrics/iteration.json` and the points of its plots."""
     settings = read_params()
     wanted = settings.eval_iteration
-    judged = judge(read_held_out("validation", settings))
+    held_out, batch = read_held_out("validation", settings), read_whole_batch(settings)
+    judged = judge(held_out)
     rng = generator(settings.seed, "eval_iteration", settings.rounds.candidate)
-    figures = compare(judged, settings.classes, wanted, rng)
+    figures = {
+        **compare(judged, settings.classes, wanted, rng),
+        "whole_batch": whole_batch_figures(judged, batch, held_out.candidate, wanted, rng),
+        "pool_agreement": prediction_agreement(batch, held_out.accepted, held_out.candidate),
+    }
     write_evaluation("iteration", figures, plot_points(judged, settings.classes, wanted.bins))
 
 

@@ -36,6 +36,9 @@ def main() -> None:
         iteration=read_json(METRICS_DIR / "iteration.json"),
         queued=this_round["queued"],
         answered=this_round["answered"],
+        votes=labels["votes"],
+        looks=sum(1 + one["extensions"] for one in labels["by_round"].values()),
+        without_gain=settings.rounds.without_gain,
         pool_left=int(pool.open.sum()),
         unseen_left=int(pool.unseen.sum()),
     )
@@ -46,10 +49,11 @@ def main() -> None:
         **verdict,
         "metric": settings.gate.metric,
         "target": settings.gate.target,
-        "labels": labels["votes"],
+        "labels": evidence.votes,
         "adjudications": labels["adjudications"],
         "queued": evidence.queued,
         "answered": evidence.answered,
+        "looks": evidence.looks,
         "pool_left": evidence.pool_left,
         "unseen_left": evidence.unseen_left,
     }

@@ -1,6 +1,7 @@
 """Score the whole pool and keep the faces that the candidate model is least sure of."""
 
 import numpy as np
+import pandas as pd
 
 from stages.core.head import predict
 from stages.core.pool import open_pool
@@ -20,8 +21,9 @@ def main() -> None:
     settings = read_params()
     wanted, candidate = settings.sample_uncertain, settings.rounds.candidate
     faces, embeddings, labelled = read_pool(settings)
-    validation = read_csv(QUEUE_DIR / "validation.csv", QUEUE)
-    judged = faces.loc[faces["face_id"].isin(validation["face_id"]), "group"]
+    drawn = [read_csv(QUEUE_DIR / f"{name}.csv", QUEUE) for name in ("validation", "reserve")]
+    validation = pd.concat(drawn)["face_id"]
+    judged = faces.loc[faces["face_id"].isin(validation), "group"]
     held_out = next_overfit_groups(labelled, settings)
     free = open_pool(faces, labelled, held_out).open & ~faces["group"].isin(judged).to_numpy()
     p = predict(read_head(MODELS_DIR / f"{candidate}.safetensors"), embeddings)

@@ -15,7 +15,7 @@ from stages.files.tables import QUEUE_DIR, write_csv
 
 
 def main() -> None:
-    """Write `data/queue/validation.csv`."""
+    """Write `data/queue/validation.csv`, and `reserve.csv`: more faces of the same draw."""
     settings = read_params()
     wanted = settings.sample_validation
     faces, embeddings, labelled = read_pool(settings)
@@ -24,21 +24,30 @@ def main() -> None:
     rng = generator(settings.seed, "sample_validation", settings.rounds.candidate)
     seed = int(rng.integers(2**31))
     lent, group_probability = draw_groups(faces["group"].to_numpy()[unseen], wanted.max_share, rng)
-    frame = unseen[lent]
+    frame, size = unseen[lent], wanted.size + wanted.reserve
     strata = np.zeros(len(frame), dtype=int)
-    if len(frame) > wanted.size:
+    if len(frame) > size:
         points = reduce_dimensions(embeddings[frame], wanted.pca_components, seed)
         strata, _ = cluster(points, wanted.strata, seed)
-    drawn = stratified_sample(strata, wanted.size, rng)
-    queue = queue_rows(
-        faces.iloc[frame[drawn]],
-        "validation",
-        reason="representative",
-        cluster=strata[drawn],
-        inclusion_probability=group_probability * len(drawn) / max(len(frame), 1),
+    drawn = stratified_sample(strata, size, rng)
+    first = stratified_sample(strata[drawn], wanted.size, rng)
+    later = rng.permutation(np.setdiff1d(np.arange(len(drawn)), first))
+    probability = group_probability * len(first) / max(len(frame), 1)
+    parts = {"validation": drawn[first], "reserve": drawn[later]}
+    for name, part in parts.items():
+        queue = queue_rows(
+            faces.iloc[frame[part]],
+            "validation",
+            reason="representative",
+            cluster=strata[part],
+            inclusion_probability=probability,
+        )
+        by_face = queue.sort_values("face_id") if name == "validation" else queue
+        write_csv(by_face, QUEUE_DIR / f"{name}.csv")
+    print(
+        f"sample_validation: {len(first)} of {len(unseen)} faces whose photo or track is unseen, "
+        f"{len(later)} more in reserve"
     )
-    write_csv(queue.sort_values("face_id"), QUEUE_DIR / "validation.csv")
-    print(f"sample_validation: {len(queue)} of {len(unseen)} faces whose photo or track is unseen")
 
 
 if __name__ == "__main__":

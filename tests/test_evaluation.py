@@ -1,6 +1,5 @@
 """Figures against scikit-learn's, intervals against a bootstrap in a plain loop."""
 
-import math
 import warnings
 
 import numpy as np
@@ -16,9 +15,9 @@ from sklearn.metrics import log_loss as sklearn_log_loss
 
 from stages.core.evaluation import (
     Judged,
-    bootstrap_figures,
     compare,
     confusion_by_group,
+    errors,
     expected_calibration_error,
     figures,
     log_loss,
@@ -26,6 +25,8 @@ from stages.core.evaluation import (
     plot_points,
     reliability,
 )
+from stages.core.intervals import deviation, difference_interval, share_interval
+from stages.core.resampling import bootstrap_confusions, swap_test
 from stages.core.settings import Evaluation
 
 CLASSES = ["none", "glasses", "sunglasses"]
@@ -80,7 +81,8 @@ def test_the_bootstrap_equals_resampling_groups_in_a_loop() -> None:
     guesses = [p.argmax(axis=1) for p in (some.accepted, some.candidate)]
     confusions = [confusion_by_group(some.truth, one, some.groups, 3) for one in guesses]
     names = sorted(set(some.groups))
-    found = bootstrap_figures(confusions, 50, np.random.default_rng(4))
+    counts = bootstrap_confusions(confusions, 50, np.random.default_rng(4))
+    found = [figures(one) for one in counts]
     drawn = np.random.default_rng(4).multinomial(len(names), [1 / len(names)] * len(names), size=50)
     for replicate, times in enumerate(drawn):
         faces = np.concatenate(
@@ -95,49 +97,72 @@ def test_the_bootstrap_equals_resampling_groups_in_a_loop() -> None:
             assert {k: v[replicate] for k, v in model.items()} == pytest.approx(expected)
 
 
-def test_compare_gives_points_and_percentile_intervals() -> None:
+def test_compare_gives_points_intervals_and_chances() -> None:
     some = judged()
     result = compare(some, CLASSES, SETTINGS, np.random.default_rng(4))
     guesses = {m: getattr(some, m).argmax(axis=1) for m in ("accepted", "candidate")}
     points = {m: naive_figures(some.truth, guess) for m, guess in guesses.items()}
     confusions = [confusion_by_group(some.truth, g, some.groups, 3) for g in guesses.values()]
-    before, after = bootstrap_figures(confusions, 200, np.random.default_rng(4))
+    rng, n_groups = np.random.default_rng(4), len(set(some.groups))
+    before, after = bootstrap_confusions(confusions, 200, rng)
+    error = {
+        "accepted": errors(before, n_groups, rng),
+        "candidate": errors(after, n_groups, rng),
+    }
+    chances = swap_test(confusions, 200, rng)
     for metric in ("accuracy", "macro_f1", "balanced_accuracy"):
-        delta = result["delta"][metric]
-        assert delta["value"] == pytest.approx(
-            points["candidate"][metric] - points["accepted"][metric]
-        )
-        paired = after[metric] - before[metric]
-        ends = reaching(delta["value"], np.quantile(paired, [0.05, 0.95]), some, least=-1)
-        assert [delta["low"], delta["high"]] == pytest.approx(ends)
-        for model, draws in (("accepted", before), ("candidate", after)):
-            one = result[model][metric]
-            assert one["value"] == pytest.approx(points[model][metric])
-            ends = reaching(one["value"], np.quantile(draws[metric], [0.05, 0.95]), some, least=0)
-            assert [one["low"], one["high"]] == pytest.approx(ends)
-    assert (result["n"], result["groups"]) == (60, len(set(some.groups)))
-    assert result["confidence"] == 0.9
+        for model in error:
+            one, point = result[model][metric], points[model][metric]
+            ends = share_interval(point, error[model][metric], n_groups, 0.9)
+            assert list(one.values()) == pytest.approx([point, *ends])
+        delta = points["candidate"][metric] - points["accepted"][metric]
+        spread = deviation(figures(after)[metric] - figures(before)[metric], n_groups)
+        ends = difference_interval(delta, spread, n_groups, 0.9)
+        expected = [delta, *ends, *chances[metric]]
+        assert list(result["delta"][metric].values()) == pytest.approx(expected)
+    assert (result["n"], result["groups"], result["confidence"]) == (60, n_groups, 0.9)
 
 
-def reaching(value: float, ends: np.ndarray, some: Judged, least: float) -> list[float]:
-    """Return an interval's ends, moved out to what the rule of three does not rule out."""
-    reach = -math.log(0.1) / len(set(some.groups))
-    return [max(min(ends[0], value - reach), least), min(max(ends[1], value + reach), 1)]
+def test_class_shares_come_with_intervals() -> None:
+    some = judged()
+    shares = compare(some, CLASSES, SETTINGS, np.random.default_rng(0))["class_shares"]
+    for at, name in enumerate(CLASSES):
+        assert shares[name]["value"] == pytest.approx((some.truth == at).mean())
+        assert shares[name]["low"] < shares[name]["value"] < shares[name]["high"]
+
+
+def test_a_face_of_weight_two_counts_as_two() -> None:
+    some = judged()
+    weights = np.where(np.arange(60) < 20, 2.0, 1.0)
+    twice = np.concatenate([np.arange(60), np.arange(20)])
+    doubled = Judged(*(np.asarray(one)[twice] for one in some[:4]))
+    found = compare(
+        some._replace(weights=weights / weights.mean()), CLASSES, SETTINGS, np.random.default_rng(0)
+    )
+    expected = compare(doubled, CLASSES, SETTINGS, np.random.default_rng(0))
+    for part in ("accepted", "candidate", "delta"):
+        for metric in ("accuracy", "macro_f1", "balanced_accuracy"):
+            value = found[part][metric]["value"]
+            assert value == pytest.approx(expected[part][metric]["value"])
+    for name in CLASSES:
+        share = expected["class_shares"][name]["value"]
+        assert found["class_shares"][name]["value"] == pytest.approx(share)
 
 
 def test_equal_models_may_still_differ_by_what_so_few_groups_cannot_show() -> None:
     some = judged()
     same = some._replace(accepted=some.candidate)
-    result = compare(same, CLASSES, SETTINGS, np.random.default_rng(0))
-    reach = -math.log(0.1) / len(set(some.groups))
-    assert result["delta"]["macro_f1"] == pytest.approx({"value": 0, "low": -reach, "high": reach})
+    delta = compare(same, CLASSES, SETTINGS, np.random.default_rng(0))["delta"]["macro_f1"]
+    low, high = difference_interval(0, 0, len(set(some.groups)), 0.9)
+    expected = {"value": 0, "low": low, "high": high, "p_gain": 1, "p_loss": 1}
+    assert delta == pytest.approx(expected) and low < 0 < high
 
 
 def test_a_perfect_score_on_few_faces_is_not_certain() -> None:
     sure = np.eye(3)[np.arange(20) % 3]
     few = Judged(np.arange(20) % 3, np.arange(20), sure, sure)
     found = compare(few, CLASSES, SETTINGS, np.random.default_rng(0))["candidate"]["accuracy"]
-    assert found == pytest.approx({"value": 1, "low": 1 + math.log(0.1) / 20, "high": 1})
+    assert found["value"] == found["high"] == 1 and 0.8 < found["low"] < 0.9
 
 
 def test_the_interval_is_wider_where_faces_come_in_few_groups() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from loop import next_round
 from loop.cli import COMMANDS, main
+from stages import sample_diverse, sample_uncertain, sample_validation
 from stages.core.records import BOX
 from stages.files.tables import read_batch
 
@@ -165,7 +166,7 @@ def test_next_moves_params_on_with_their_comments(voted: Any, capsys: Any) -> No
     code, said = run(capsys, "next")
     assert code == 0 and "Open o01-i01" in said
     rounds = voted.get("rounds")
-    assert rounds == {"accepted": FIRST, "candidate": SECOND, "rejected": []}
+    assert rounds == {"accepted": FIRST, "candidate": SECOND, "rejected": [], "without_gain": 0}
     after = voted.params.read_text()
     changed = [
         (old, new)
@@ -239,7 +240,8 @@ def test_next_batch_opens_an_outer_iteration(
     code, said = run(capsys, "next", "--batch", "more")
     assert code == 0 and "round o02-i00 opens on it" in said
     assert voted.get("batches") == ["pool", "more"]
-    assert voted.get("rounds") == {"accepted": FIRST, "candidate": "o02-i00", "rejected": []}
+    rounds = {"accepted": FIRST, "candidate": "o02-i00", "rejected": [], "without_gain": 0}
+    assert voted.get("rounds") == rounds
     assert no_dvc == [("add", "data/raw/more")]
 
 
@@ -254,7 +256,8 @@ def test_next_batch_rejects_a_round_that_over_fits(voted: Any, capsys: Any) -> N
     judge(voted, "stop", rejected=True)
     add_photos(voted, "more")
     assert run(capsys, "next", "--batch", "more")[0] == 0
-    assert voted.get("rounds") == {"accepted": SEED, "candidate": "o02-i00", "rejected": [FIRST]}
+    rounds = {"accepted": SEED, "candidate": "o02-i00", "rejected": [FIRST], "without_gain": 0}
+    assert voted.get("rounds") == rounds
     assert "# rounds that over-fitted" in voted.params.read_text()
 
 
@@ -292,6 +295,110 @@ def test_a_batch_with_a_bad_name_is_refused_before_dvc_is_asked(
     add_photos(voted, "my photos")
     assert "'my photos'" in refused(voted, capsys, "next", "--batch", "my photos")
     assert no_dvc == []
+
+
+# next --extend
+
+
+@pytest.fixture
+def extendable(seed: Any, capsys: Any) -> Any:
+    """The seed round, opened with 6 of 10 drawn validation faces, and answered."""
+    seed.set({"sample_validation.reserve": 4})
+    sample_validation.main()
+    sample_uncertain.main()
+    sample_diverse.main()
+    assert run(capsys, "next")[0] == 0
+    seed.vote_truly(SEED)
+    return seed
+
+
+def test_extend_adds_the_next_of_the_reserve_at_the_end(extendable: Any, capsys: Any) -> None:
+    before = pd.read_csv(extendable.queue(SEED))
+    reserve = pd.read_csv(extendable.root / "labels/o00-i00/reserve.csv")
+    params = extendable.params.read_bytes()
+    code, said = run(capsys, "next", "--extend", "3")
+    assert code == 0 and "3 validation faces more" in said and "1 in reserve" in said
+    after = pd.read_csv(extendable.queue(SEED))
+    standing = [name for name in before if name != "inclusion_probability"]
+    pd.testing.assert_frame_equal(after[standing].head(len(before)), before[standing])
+    added = after.tail(3)
+    assert added["face_id"].tolist() == reserve["face_id"].tolist()[:3]
+    assert set(added["purpose"]) == {"validation"} and set(added["reason"]) == {"extension 1"}
+    assert extendable.params.read_bytes() == params
+    run(capsys, "status")
+    assert "3 of 17 faces" in refused(extendable, capsys, "next")
+
+
+def test_an_extended_sample_has_one_inclusion_probability(extendable: Any, capsys: Any) -> None:
+    before = pd.read_csv(extendable.queue(SEED))
+    run(capsys, "next", "--extend", "1")
+    extendable.vote_truly(SEED)
+    run(capsys, "next", "--extend", "2")
+    after = pd.read_csv(extendable.queue(SEED))
+    asked = after["purpose"] == "validation"
+    was = before.loc[before["purpose"] == "validation", "inclusion_probability"].iloc[0]
+    assert after.loc[asked, "inclusion_probability"].to_numpy() == pytest.approx(was * 9 / 6)
+    assert after.loc[~asked, "inclusion_probability"].isna().all()
+    assert after["reason"].tail(3).tolist() == ["extension 1", "extension 2", "extension 2"]
+
+
+def test_extensions_count_as_looks(extendable: Any, capsys: Any) -> None:
+    for _ in range(2):
+        run(capsys, "next", "--extend", "1")
+        extendable.vote_truly(SEED)
+    extendable.repro()
+    figures = json.loads((extendable.root / "metrics/gate.json").read_text())
+    assert figures["looks"] == 3
+
+
+def test_an_extension_leaves_the_model_as_it_was(extendable: Any, capsys: Any) -> None:
+    extendable.repro()
+    model = (extendable.root / "models/o00-i00.safetensors").read_bytes()
+    run(capsys, "next", "--extend", "4")
+    extendable.vote_truly(SEED)
+    extendable.repro()
+    assert (extendable.root / "models/o00-i00.safetensors").read_bytes() == model
+
+
+def test_no_photo_of_the_reserve_is_picked_for_training(extendable: Any) -> None:
+    reserve = pd.read_csv(extendable.root / "labels/o00-i00/reserve.csv")
+    uncertain = pd.read_csv(extendable.root / "data/queue/uncertain.csv")
+    group = read_batch("pool").set_index("face_id")["group"]
+    assert len(reserve) == 4
+    assert not set(group[reserve["face_id"]]) & set(group[uncertain["face_id"]])
+
+
+def test_extend_is_refused_beyond_the_reserve_and_before_the_round(
+    extendable: Any, capsys: Any
+) -> None:
+    assert "holds 4 more" in refused(extendable, capsys, "next", "--extend", "5")
+    assert "take 1 to 4" in refused(extendable, capsys, "next", "--extend", "0")
+    run(capsys, "next", "--extend", "4")
+    extendable.vote_truly(SEED)
+    assert "is used up" in refused(extendable, capsys, "next", "--extend", "1")
+
+
+def test_extend_is_refused_where_no_round_is_open(seed: Any, capsys: Any) -> None:
+    assert "o00-i00 is not open" in refused(seed, capsys, "next", "--extend", "1")
+
+
+def test_next_wants_the_gain_settled_first_where_params_say_so(
+    extendable: Any, capsys: Any
+) -> None:
+    extendable.repro()
+    judge(extendable, "undecided", more_labels=38)
+    assert "or, to settle this round first: faceloop next --extend 4" in run(capsys, "status")[1]
+    extendable.set({"gate.on_undecided": "extend"})
+    assert "faceloop next --extend 4" in refused(extendable, capsys, "next")
+    judge(extendable, "undecided", more_labels=0)
+    assert run(capsys, "next")[0] == 0
+
+
+def test_next_writes_down_the_rounds_without_gain(voted: Any, capsys: Any) -> None:
+    judge(voted, "continue", without_gain=2)
+    assert run(capsys, "next")[0] == 0
+    assert voted.get("rounds.without_gain") == 2
+    assert "gate.patience counts" in voted.params.read_text()
 
 
 # gate
@@ -549,7 +656,8 @@ def test_start_takes_the_demo_away(demo: Any, capsys: Any) -> None:
     code, said = run(capsys, "start", "--classes", "young", "old", "NA")
     assert code == 0 and "faceloop next --batch NAME" in said
     assert demo.get("classes") == ["young", "old", "NA"] and demo.get("batches") == []
-    assert demo.get("rounds") == {"accepted": "prior", "candidate": SEED, "rejected": []}
+    rounds = {"accepted": "prior", "candidate": SEED, "rejected": [], "without_gain": 0}
+    assert demo.get("rounds") == rounds
     assert [name for name in demo.snapshot() if not name.startswith("params")] == []
     assert run(capsys, "status")[0] == 0
     assert "# what people choose from" in demo.params.read_text()

@@ -213,7 +213,7 @@ def test_an_unknown_batch_is_refused_with_those_allowed(project: Any) -> None:
 
 def test_an_unknown_round_is_refused_with_those_allowed(project: Any) -> None:
     (project.root / "labels/o00-i00").mkdir()
-    rounds = Rounds(accepted="o00-i01", candidate="o01-i00", rejected=[])
+    rounds = Rounds(accepted="o00-i01", candidate="o01-i00", rejected=[], without_gain=0)
     with pytest.raises(FaceloopError) as error:
         known_rounds(rounds)
     said = str(error.value)
@@ -221,16 +221,19 @@ def test_an_unknown_round_is_refused_with_those_allowed(project: Any) -> None:
 
 
 def test_an_unknown_rejected_round_is_refused(project: Any) -> None:
-    rounds = Rounds(accepted="prior", candidate="o01-i00", rejected=["o00-i05"])
+    rounds = Rounds(accepted="prior", candidate="o01-i00", rejected=["o00-i05"], without_gain=0)
     with pytest.raises(FaceloopError, match=r"rounds\.rejected: unknown round 'o00-i05'"):
         known_rounds(rounds)
 
 
 def test_the_candidate_may_have_no_folder_yet(project: Any) -> None:
-    assert known_rounds(Rounds(accepted="prior", candidate="o00-i00", rejected=[])) == []
+    assert (
+        known_rounds(Rounds(accepted="prior", candidate="o00-i00", rejected=[], without_gain=0))
+        == []
+    )
 
 
 def test_a_folder_of_labels_that_is_no_round_is_refused(project: Any) -> None:
     (project.root / "labels/round-one").mkdir()
     with pytest.raises(FaceloopError, match="labels/round-one: a round is named like o01-i00"):
-        known_rounds(Rounds(accepted="prior", candidate="o00-i00", rejected=[]))
+        known_rounds(Rounds(accepted="prior", candidate="o00-i00", rejected=[], without_gain=0))

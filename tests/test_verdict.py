@@ -3,11 +3,24 @@
 from typing import Any
 
 import pytest
+from scipy.stats import norm
 
 from stages.core.settings import Gate
-from stages.core.verdict import Evidence, data_helps, judge, knowledge_kept, target_reached
+from stages.core.verdict import Evidence, data_helps, judge, knowledge_kept, level, target_reached
 
-GATE = Gate(metric="macro_f1", target=0.9, overfit_margin=0.02, min_gain=0.005)
+GATE = Gate(
+    metric="macro_f1",
+    target=0.9,
+    overfit_margin=0.02,
+    min_gain=0.005,
+    error_rate=0.05,
+    looks=20,
+    power=0.8,
+    patience=3,
+    settled_kappa=0.99,
+    on_undecided="continue",
+    max_labels=None,
+)
 NOTHING = {"n": 0, "groups": 0}
 
 
@@ -16,33 +29,54 @@ def figure(value: float, low: float, high: float) -> dict[str, float]:
 
 
 def compared(
-    value: float, low: float, high: float, level: float = 0.7, n: int = 100
+    value: float,
+    low: float,
+    high: float,
+    p_gain: float = 1.0,
+    p_loss: float = 1.0,
+    level: float = 0.7,
+    kappa: float | None = 0.9,
+    n: int = 100,
 ) -> dict[str, Any]:
-    level_figure = figure(level, level - 0.05, level + 0.05)
+    """What an eval stage writes; `level` is the whole batch's figure, known within 0.03."""
     return {
         "n": n,
         "groups": n,
-        "delta": {"macro_f1": figure(value, low, high)},
-        "candidate": {"macro_f1": level_figure},
-        "accepted": {"macro_f1": level_figure},
+        "confidence": 0.95,
+        "delta": {"macro_f1": figure(value, low, high) | {"p_gain": p_gain, "p_loss": p_loss}},
+        "whole_batch": {"groups": n, "macro_f1": {"value": level, "error": 0.01}},
+        "pool_agreement": {"faces": 9, "agreement": 0.95, "kappa": kappa},
     }
 
 
-KEPT, LOST = compared(0.01, -0.01, 0.03), compared(-0.05, -0.08, -0.02)
+KEPT, LOST = compared(0.01, -0.01, 0.03), compared(-0.05, -0.08, -0.02, p_loss=0.001)
 OPEN = compared(-0.01, -0.06, 0.04)
-HELPS, NO_GAIN = compared(0.05, 0.01, 0.09), compared(-0.01, -0.02, 0.001)
+HELPS, NO_GAIN = compared(0.05, 0.01, 0.09, p_gain=0.001), compared(-0.01, -0.02, 0.001)
 UNCLEAR = compared(0.02, -0.03, 0.07)
+SETTLED = compared(0.02, -0.03, 0.07, kappa=0.995)
+MET = compared(0.05, 0.01, 0.09, p_gain=0.001, level=0.95)
 
 
 def verdict(
     overfit: dict[str, Any] = KEPT,
     iteration: dict[str, Any] = HELPS,
-    queued: int = 10,
-    answered: int = 10,
-    unseen_left: int = 50,
     gate: Gate = GATE,
+    **changes: int,
 ) -> dict[str, Any]:
-    return judge(Evidence(overfit, iteration, queued, answered, 80, unseen_left), gate)
+    usual = {
+        "queued": 10,
+        "answered": 10,
+        "votes": 500,
+        "looks": 3,
+        "without_gain": 0,
+        "pool_left": 80,
+        "unseen_left": 50,
+    }
+    return judge(Evidence(overfit, iteration, **(usual | changes)), gate)
+
+
+def gate_with(**changes: Any) -> Gate:
+    return GATE.model_copy(update=changes)
 
 
 @pytest.mark.parametrize(
@@ -58,22 +92,52 @@ def verdict(
         ({"overfit": LOST}, "stop"),
         ({"overfit": LOST, "iteration": NOTHING}, "stop"),
         ({"overfit": OPEN}, "undecided"),
-        ({"iteration": NO_GAIN}, "stop"),
         ({"iteration": UNCLEAR}, "undecided"),
-        ({"overfit": OPEN, "iteration": NO_GAIN}, "stop"),
+        ({"iteration": NO_GAIN}, "continue"),
+        ({"iteration": NO_GAIN, "without_gain": 1}, "continue"),
+        ({"iteration": NO_GAIN, "without_gain": 2}, "stop"),
+        ({"iteration": HELPS, "without_gain": 2}, "continue"),
+        ({"iteration": UNCLEAR, "without_gain": 2}, "undecided"),
+        ({"iteration": SETTLED}, "undecided"),
+        ({"iteration": SETTLED, "without_gain": 2}, "stop"),
+        ({"iteration": NO_GAIN, "without_gain": 9, "gate": gate_with(patience=None)}, "continue"),
+        ({"iteration": NO_GAIN, "gate": gate_with(patience=1)}, "stop"),
+        ({"iteration": UNCLEAR, "gate": gate_with(on_undecided="stop")}, "stop"),
+        ({"iteration": UNCLEAR, "gate": gate_with(on_undecided="extend")}, "undecided"),
+        ({"overfit": OPEN, "gate": gate_with(on_undecided="stop")}, "undecided"),
+        ({"gate": gate_with(max_labels=501)}, "continue"),
+        ({"gate": gate_with(max_labels=500)}, "stop"),
+        ({"iteration": MET, "gate": gate_with(max_labels=500)}, "target_met"),
         ({"unseen_left": 0}, "stop"),
         ({"unseen_left": 0, "iteration": UNCLEAR}, "stop"),
-        ({"iteration": compared(0.05, 0.01, 0.09, level=0.96)}, "target_met"),
-        ({"iteration": compared(0.0, -0.01, 0.001, level=0.96)}, "target_met"),
-        ({"iteration": compared(0.05, 0.01, 0.09, level=0.94)}, "continue"),
-        ({"overfit": LOST, "iteration": compared(0.05, 0.01, 0.09, level=0.96)}, "stop"),
-        ({"unseen_left": 0, "iteration": compared(0.05, 0.01, 0.09, level=0.96)}, "target_met"),
+        ({"iteration": MET}, "target_met"),
+        ({"overfit": LOST, "iteration": MET}, "stop"),
+        ({"unseen_left": 0, "iteration": MET}, "target_met"),
     ],
 )
 def test_verdicts(changes: dict[str, Any], expected: str) -> None:
     found = verdict(**changes)
     assert found["verdict"] == expected
     assert found["reasons"] and all(found["reasons"])
+
+
+@pytest.mark.parametrize(
+    ("iteration", "before", "after"),
+    [(HELPS, 2, 0), (NO_GAIN, 1, 2), (UNCLEAR, 1, 0), (SETTLED, 1, 2), (NO_GAIN, 0, 1)],
+)
+def test_rounds_without_gain_are_counted_in_a_row(
+    iteration: dict[str, Any], before: int, after: int
+) -> None:
+    assert verdict(iteration=iteration, without_gain=before)["without_gain"] == after
+
+
+def test_more_looks_than_planned_are_told() -> None:
+    assert not any("planned" in reason for reason in verdict(looks=20)["reasons"])
+    assert any("look 21 of 20 planned" in reason for reason in verdict(looks=21)["reasons"])
+
+
+def test_the_error_rate_is_spent_evenly_on_looks_and_both_sides() -> None:
+    assert level(GATE) == pytest.approx(0.00125)
 
 
 def test_only_lost_knowledge_rejects_a_round() -> None:
@@ -84,53 +148,61 @@ def test_only_lost_knowledge_rejects_a_round() -> None:
 
 def test_only_an_open_question_wants_more_labels() -> None:
     assert verdict(iteration=UNCLEAR)["more_labels"] > 0
-    others = ({}, {"iteration": NO_GAIN}, {"overfit": LOST}, {"unseen_left": 0})
+    others = ({}, {"iteration": NO_GAIN}, {"overfit": LOST}, {"overfit": OPEN})
     assert not any(verdict(**changes)["more_labels"] for changes in others)
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "answer"),
+    ("delta", "answer"),
     [
-        (-0.0199, 0.1, "yes"),
-        (-0.02, 0.1, "unknown"),
-        (-0.1, 0.0, "unknown"),
-        (-0.1, -0.0001, "no"),
-        (-0.019, -0.001, "yes"),
+        ({"value": 0.0, "low": -0.0199, "high": 0.1}, "yes"),
+        ({"value": 0.0, "low": -0.02, "high": 0.1}, "unknown"),
+        ({"value": -0.05, "low": -0.09, "high": -0.01, "p_loss": 0.0012}, "no"),
+        ({"value": -0.05, "low": -0.09, "high": -0.01, "p_loss": 0.0013}, "unknown"),
+        ({"value": -0.01, "low": -0.019, "high": -0.001, "p_loss": 0.0001}, "yes"),
     ],
 )
-def test_knowledge_is_kept_by_the_lower_end_and_lost_by_the_upper(
-    low: float, high: float, answer: str
+def test_knowledge_is_kept_by_the_lower_end_and_lost_by_the_swap_test(
+    delta: dict[str, float], answer: str
 ) -> None:
-    assert knowledge_kept(compared((low + high) / 2, low, high), GATE).answer == answer
+    assert knowledge_kept(compared(**delta), GATE).answer == answer
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "answer"),
+    ("delta", "answer"),
     [
-        (0.0001, 0.1, "yes"),
-        (0.0, 0.1, "unknown"),
-        (-0.1, 0.005, "unknown"),
-        (-0.1, 0.0049, "no"),
-        (0.001, 0.004, "yes"),
+        ({"value": 0.05, "low": 0.01, "high": 0.1, "p_gain": 0.0012}, "yes"),
+        ({"value": 0.05, "low": 0.01, "high": 0.1, "p_gain": 0.0013}, "unknown"),
+        ({"value": -0.05, "low": -0.1, "high": 0.005}, "unknown"),
+        ({"value": -0.05, "low": -0.1, "high": 0.0049}, "no"),
+        ({"value": 0.002, "low": 0.001, "high": 0.003, "p_gain": 0.0001}, "yes"),
     ],
 )
-def test_data_helps_by_the_lower_end_and_not_by_the_upper(
-    low: float, high: float, answer: str
+def test_data_helps_by_the_swap_test_and_not_by_the_upper_end(
+    delta: dict[str, float], answer: str
 ) -> None:
-    assert data_helps(compared((low + high) / 2, low, high), GATE).answer == answer
+    assert data_helps(compared(**delta), GATE).answer == answer
 
 
-def test_the_target_is_met_by_the_lower_end() -> None:
-    assert target_reached(compared(0, 0, 0, level=0.951), GATE).answer == "yes"
-    assert target_reached(compared(0, 0, 0, level=0.949), GATE).answer == "no"
+def test_the_target_is_met_by_the_lower_end_at_the_level_of_one_look() -> None:
+    """0.03 is three standard errors: one more than 95 % would want."""
+    assert target_reached(compared(0, 0, 0, level=0.945), GATE).answer == "yes"
+    assert target_reached(compared(0, 0, 0, level=0.925), GATE).answer == "no"
+    one_look = gate_with(looks=1)
+    assert target_reached(compared(0, 0, 0, level=0.925), one_look).answer == "yes"
+
+
+def test_no_target_is_met_without_an_estimate_of_the_whole_batch() -> None:
+    unknown = compared(0, 0, 0, level=0.99) | {"whole_batch": None}
+    assert target_reached(unknown, GATE).answer == "no"
 
 
 def test_the_metric_is_the_one_that_params_name() -> None:
-    two = compared(0.05, 0.01, 0.09)
-    two["delta"]["accuracy"] = figure(-0.01, -0.02, 0.001)
-    two["candidate"]["accuracy"] = figure(0.7, 0.6, 0.8)
+    two = compared(0.05, 0.01, 0.09, p_gain=0.001)
+    two["delta"]["accuracy"] = figure(-0.01, -0.02, 0.001) | {"p_gain": 1.0, "p_loss": 0.5}
+    two["whole_batch"]["accuracy"] = {"value": 0.7, "error": 0.01}
     kept = {**KEPT, "delta": {**KEPT["delta"], "accuracy": figure(0, -0.01, 0.01)}}
-    other = GATE.model_copy(update={"metric": "accuracy"})
+    other = gate_with(metric="accuracy", patience=1)
     assert verdict(kept, two)["verdict"] == "continue"
     assert verdict(kept, two, gate=other)["verdict"] == "stop"
 
@@ -144,17 +216,20 @@ def test_a_wider_interval_wants_more_labels(test: Any) -> None:
     assert wanted == sorted(set(wanted)) and wanted[0] >= 1
 
 
-@pytest.mark.parametrize(("test", "gap"), [(data_helps, 0.02), (knowledge_kept, 0.04)])
-def test_more_labels_are_those_that_bring_the_half_width_to_the_gap(test: Any, gap: float) -> None:
-    n, half = 100, 0.1
-    found = test(compared(0.02, 0.02 - half, 0.02 + half, n=n), GATE).more_labels
-    assert half * (n / (n + found)) ** 0.5 <= gap * 1.0001
-    assert half * (n / (n + found - 1)) ** 0.5 >= gap * 0.9999
+def test_more_labels_settle_the_difference_seen_with_the_power_asked_for() -> None:
+    """A gain of 0.02 at so many faces: the test's power, from its normal form, is gate.power."""
+    n, half = 100, 0.06
+    found = data_helps(compared(0.02, 0.02 - half, 0.02 + half, n=n), GATE).more_labels
+    error = half / norm.ppf(0.975) * (n / (n + found)) ** 0.5
+    assert norm.sf(norm.isf(level(GATE)) - 0.02 / error) == pytest.approx(0.8, abs=0.005)
 
 
-def test_the_greater_need_is_told() -> None:
-    one, other = knowledge_kept(OPEN, GATE).more_labels, data_helps(UNCLEAR, GATE).more_labels
-    assert verdict(overfit=OPEN, iteration=UNCLEAR)["more_labels"] == max(one, other)
+def test_only_the_gain_can_ask_for_labels() -> None:
+    """The over-fitting set is fixed: what it lacks is said in words."""
+    both = verdict(overfit=OPEN, iteration=UNCLEAR)
+    assert both["more_labels"] == data_helps(UNCLEAR, GATE).more_labels
+    needed = knowledge_kept(OPEN, GATE).more_labels
+    assert any(f"{needed} more such faces" in reason for reason in both["reasons"])
 
 
 def test_reasons_say_the_figures() -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 from loop.release.contents import Contents, kinds_of_source
 from loop.release.markdown import escaped, figure, filled, table
 from loop.release.model import CERTAIN
-from stages.core.evaluation import METRICS
+from stages.core.confusion import METRICS
 from stages.core.held_out import LEAST_FACES, class_figures, figures_by_value
 from stages.core.randomness import generator
 

@@ -105,11 +105,11 @@ def is_headline(change: Change) -> bool:
 
 
 def vote_changes(commit: str) -> list[VoteChange]:
-    """Count, for each label file but the queues, what people added, changed and removed."""
+    """Count what people added, changed and removed in each label file but queues and reserves."""
     here = {path.as_posix() for path in LABELS_DIR.glob("*/*.csv")}
     found = []
     for path in sorted(here | {name for name in list_at(commit, LABELS_DIR.as_posix())}):
-        if not path.endswith(".csv") or path.endswith("/queue.csv"):
+        if not path.endswith(".csv") or path.endswith(("/queue.csv", "/reserve.csv")):
             continue
         before, after = (labels_in(content) for content in then_and_now(commit, path))
         both = before.keys() & after.keys()

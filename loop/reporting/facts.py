@@ -10,7 +10,7 @@ from loop.reporting.contact_sheet import Row, contact_sheet
 from loop.reporting.curve import Point, learning_curve
 from loop.reporting.revisions import commit_of
 from loop.state import State, next_step
-from stages.core.evaluation import METRICS
+from stages.core.confusion import METRICS
 from stages.core.rounds import rounds_up_to
 from stages.files.labels import known_rounds
 from stages.files.tables import METRICS_DIR, PLOTS_DIR, read_json

@@ -1,86 +1,68 @@
-"""Figures of a classifier, and of two on the same faces, with group-bootstrap intervals.
+"""Figures of a classifier, and of two on the same faces, with intervals and tests by group.
 
 Everything is computed from confusion counts a group, so that a bootstrap of a thousand replicates
 is one matrix product. A replicate draws whole groups (photos, tracks) with replacement (Efron and
-Tibshirani, An Introduction to the Bootstrap, 1993); intervals are percentiles.
+Tibshirani, An Introduction to the Bootstrap, 1993): its spread is the standard error that the
+intervals are made from. Faces drawn with unequal probability count by its inverse.
 """
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from stages.core.confusion import (
+    METRICS,
+    class_shares,
+    confusion_by_group,
+    figures,
+    per_class,
+    within_strata,
+)
 from stages.core.head import predict
+from stages.core.intervals import deviation, difference_interval, share_interval
 from stages.core.records import HeldOut
+from stages.core.resampling import bootstrap_confusions, lend_faces, swap_test
 from stages.core.settings import Evaluation
-
-METRICS = ("accuracy", "macro_f1", "balanced_accuracy")
 
 
 class Judged(NamedTuple):
-    """Both models' probabilities (n, C) on the same n faces, with truth (n,) and groups (n,)."""
+    """Both models' probabilities (n, C) on the same n faces, with truth (n,) and groups (n,).
+
+    `weights` (n,) of mean 1: how many faces each stands for; None where all count alike. `strata`
+    (n,): what the faces were drawn by; None where by nothing.
+    """
 
     truth: np.ndarray
     groups: np.ndarray
     accepted: np.ndarray
     candidate: np.ndarray
+    weights: np.ndarray | None = None
+    strata: np.ndarray | None = None
 
 
 def judge(held_out: HeldOut) -> Judged:
     """Predict the held-out faces with both models."""
-    p = [predict(head, held_out.features) for head in (held_out.accepted, held_out.candidate)]
-    return Judged(held_out.truth, held_out.groups, *p)
+    return Judged(
+        held_out.truth,
+        held_out.groups,
+        accepted=predict(held_out.accepted, held_out.features),
+        candidate=predict(held_out.candidate, held_out.features),
+        weights=held_out.weights,
+        strata=held_out.strata,
+    )
 
 
-def confusion_by_group(
-    truth: np.ndarray, predicted: np.ndarray, groups: np.ndarray, n_classes: int
-) -> np.ndarray:
-    """Return counts of shape (n_groups, C, C): rows truth, columns prediction."""
-    names, place = np.unique(groups, return_inverse=True)
-    counts = np.zeros((len(names), n_classes, n_classes))
-    np.add.at(counts, (place, truth, predicted), 1)
-    return counts
-
-
-def figures(confusion: np.ndarray) -> dict[str, np.ndarray]:
-    """Return accuracy, macro-F1 and balanced accuracy of confusion counts (..., C, C).
-
-    As in scikit-learn: macro-F1 is the mean over classes that occur in truth or prediction,
-    balanced accuracy the mean recall over classes that occur in truth.
-    """
-    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
-    true, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
-    f1 = _divide(2 * hits, true + predicted)
-    recall = _divide(hits, true)
-    return {
-        "accuracy": _divide(hits.sum(axis=-1), true.sum(axis=-1)),
-        "macro_f1": _divide(f1.sum(axis=-1), ((true + predicted) > 0).sum(axis=-1)),
-        "balanced_accuracy": _divide(recall.sum(axis=-1), (true > 0).sum(axis=-1)),
-    }
-
-
-def _divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.divide(part, whole, out=np.zeros(np.shape(part)), where=whole > 0)
-
-
-def bootstrap_figures(
-    confusions: Sequence[np.ndarray], replicates: int, rng: np.random.Generator
-) -> list[dict[str, np.ndarray]]:
-    """Return each model's figures over the same `replicates` draws of groups.
-
-    Args:
-        confusions: one (n_groups, C, C) a model, groups in the same order.
-        replicates: number of draws.
-        rng: of the draws.
-    """
-    n_groups, n_classes = confusions[0].shape[:2]
-    drawn = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=replicates)
-    return [
-        figures((drawn @ one.reshape(n_groups, -1)).reshape(replicates, n_classes, n_classes))
-        for one in confusions
-    ]
+def counted(judged: Judged, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a model's confusion counts (n_groups, C, C), and those to resample in their place."""
+    said, n_classes = p.argmax(axis=1), p.shape[1]
+    plain = confusion_by_group(judged.truth, said, judged.groups, n_classes, judged.weights)
+    if judged.strata is None:
+        return plain, plain
+    return plain, within_strata(
+        judged.truth, said, judged.groups, n_classes, judged.weights, judged.strata
+    )
 
 
 def log_loss(truth: np.ndarray, p: np.ndarray) -> float:
@@ -109,22 +91,6 @@ def expected_calibration_error(truth: np.ndarray, p: np.ndarray, bins: int) -> f
     return float((gaps * table["faces"]).sum() / table["faces"].sum())
 
 
-def per_class(confusion: np.ndarray, classes: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Return precision, recall, F1 and number of faces of each class."""
-    hits = np.diagonal(confusion)
-    true, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
-    table = {
-        "precision": _divide(hits, predicted),
-        "recall": _divide(hits, true),
-        "f1": _divide(2 * hits, true + predicted),
-        "n": true.astype(int),
-    }
-    return {
-        name: {figure: values[place].item() for figure, values in table.items()}
-        for place, name in enumerate(classes)
-    }
-
-
 def compare(
     judged: Judged, classes: Sequence[str], settings: Evaluation, rng: np.random.Generator
 ) -> dict[str, Any]:
@@ -132,60 +98,73 @@ def compare(
 
     Returns:
         n, groups, confidence; `accepted` and `candidate`: figures with `low` and `high`, log_loss,
-        ece, per_class; `delta`: value, low, high of each figure. With no face: n and groups alone.
+        ece, per_class; `delta`: value, low, high of each figure, and its `p_gain` and `p_loss`
+        between equal models; `class_shares` with `low` and `high`. With no face: n and groups
+        alone.
     """
     n = len(judged.truth)
     if n == 0:
         return {"n": 0, "groups": 0}
     models = {"accepted": judged.accepted, "candidate": judged.candidate}
-    confusions = [
-        confusion_by_group(judged.truth, p.argmax(axis=1), judged.groups, len(classes))
-        for p in models.values()
-    ]
-    n_groups = len(confusions[0])
-    drawn = bootstrap_figures(confusions, settings.bootstrap, rng)
-    result: dict[str, Any] = {
-        "n": n,
-        "groups": n_groups,
-        "confidence": settings.confidence,
-    }
-    points = [figures(one.sum(axis=0)) for one in confusions]
-    for name, p, one, point, draws in zip(
-        models, models.values(), confusions, points, drawn, strict=True
-    ):
+    confusions, varying = zip(*(counted(judged, p) for p in models.values()), strict=True)
+    n_groups, confidence = len(confusions[0]), settings.confidence
+    drawn = bootstrap_confusions(varying, settings.bootstrap, rng)
+    result: dict[str, Any] = {"n": n, "groups": n_groups, "confidence": confidence}
+    for (name, p), one, draws in zip(models.items(), confusions, drawn, strict=True):
+        total = one.sum(axis=0)
         result[name] = {
-            **{m: interval(point[m], draws[m], settings.confidence, n_groups, 0) for m in METRICS},
+            **with_intervals(figures(total), errors(draws, n_groups, rng), n_groups, confidence),
             "log_loss": log_loss(judged.truth, p),
             "ece": expected_calibration_error(judged.truth, p, settings.bins),
-            "per_class": per_class(one.sum(axis=0), classes),
+            "per_class": per_class(total, classes),
         }
-    result["delta"] = {
-        m: interval(
-            points[1][m] - points[0][m],
-            drawn[1][m] - drawn[0][m],
-            settings.confidence,
-            n_groups,
-            -1,
-        )
-        for m in METRICS
+    result["delta"] = _deltas(confusions, drawn, settings, rng)
+    shares = dict(zip(classes, class_shares(total), strict=True))
+    spread = {
+        name: deviation(one, n_groups)
+        for name, one in zip(classes, class_shares(draws).T, strict=True)
     }
+    result["class_shares"] = with_intervals(shares, spread, n_groups, confidence)
     return result
 
 
-def interval(
-    value: np.ndarray, draws: np.ndarray, confidence: float, n_groups: int, least: float
-) -> dict[str, float]:
-    """Return a figure with its percentile interval, within [least, 1].
+def errors(draws: np.ndarray, n_groups: int, rng: np.random.Generator) -> dict[str, float]:
+    """Return each figure's standard error from bootstrap draws (replicates, C, C) of n groups."""
+    by_class = figures(lend_faces(draws, rng))
+    drawn = {**by_class, "accuracy": figures(draws)["accuracy"]}
+    return {metric: deviation(drawn[metric], n_groups) for metric in METRICS}
 
-    The interval reaches at least -ln(1 - confidence) / n_groups to each side: where no error, or no
-    difference, was seen in n groups, every draw is alike, yet a rate of 3 / n is not ruled out
-    (the rule of three: Hanley and Lippman-Hand 1983).
-    """
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail])
-    floor = -math.log(1 - confidence) / n_groups
-    low, high = max(min(low, value - floor), least), min(max(high, value + floor), 1.0)
-    return {"value": float(value), "low": float(low), "high": float(high)}
+
+def with_intervals(
+    points: Mapping[str, Any], errors: Mapping[str, float], n_groups: int, confidence: float
+) -> dict[str, dict[str, float]]:
+    """Return figures in [0, 1] with the ends of their intervals."""
+    found = {}
+    for name, point in points.items():
+        low, high = share_interval(float(point), errors[name], n_groups, confidence)
+        found[name] = {"value": float(point), "low": low, "high": high}
+    return found
+
+
+def _deltas(
+    confusions: Sequence[np.ndarray],
+    drawn: Sequence[np.ndarray],
+    settings: Evaluation,
+    rng: np.random.Generator,
+) -> dict[str, dict[str, float]]:
+    """Return each figure's paired difference with its interval and the swap test's p values."""
+    n_groups = len(confusions[0])
+    before, after = (figures(one.sum(axis=0)) for one in confusions)
+    draws_before, draws_after = (figures(one) for one in drawn)
+    chances = swap_test(confusions, settings.bootstrap, rng)
+    found = {}
+    for metric in METRICS:
+        value = float(after[metric] - before[metric])
+        error = deviation(draws_after[metric] - draws_before[metric], n_groups)
+        low, high = difference_interval(value, error, n_groups, settings.confidence)
+        gain, loss = chances[metric]
+        found[metric] = {"value": value, "low": low, "high": high, "p_gain": gain, "p_loss": loss}
+    return found
 
 
 def plot_points(judged: Judged, classes: Sequence[str], bins: int) -> dict[str, pd.DataFrame]:

@@ -6,7 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.core.evaluation import bootstrap_figures, confusion_by_group, figures, interval
+from stages.core.confusion import confusion_by_group, figures
+from stages.core.evaluation import errors, with_intervals
+from stages.core.intervals import deviation, share_interval
+from stages.core.resampling import bootstrap_confusions
 from stages.core.settings import Evaluation
 
 LEAST_FACES = 20  # fewer say more about the people in them than about the model
@@ -34,17 +37,19 @@ def class_figures(
         | {
             name: None
             if np.isnan(points[name][at])
-            else interval(
-                points[name][at],
-                draws[name][~np.isnan(draws[name][:, at]), at],
-                settings.confidence,
-                int(_about(counts, at, name).sum()),
-                0,
-            )
+            else _rate(points[name][at], draws[name][:, at], groups, settings.confidence)
             for name in points
+            for groups in [int(_about(counts, at, name).sum())]
         }
         for at in range(n_classes)
     ]
+
+
+def _rate(point: float, draws: np.ndarray, n_groups: int, confidence: float) -> dict[str, float]:
+    """Return a rate with its interval; draws in which it is 0 / 0 tell nothing."""
+    error = deviation(draws[~np.isnan(draws)], n_groups)
+    low, high = share_interval(float(point), error, n_groups, confidence)
+    return {"value": float(point), "low": low, "high": high}
 
 
 def _counts(faces: pd.DataFrame, n_classes: int) -> np.ndarray:
@@ -95,17 +100,16 @@ def figures_by_value(
             if len(some) < LEAST_FACES:
                 continue
             counts = _counts(some, n_classes)
-            (draws,) = bootstrap_figures([counts], settings.bootstrap, rng)
+            (draws,) = bootstrap_confusions([counts], settings.bootstrap, rng)
             points = figures(counts.sum(axis=0))
+            spread = errors(draws, len(counts), rng)
+            found = with_intervals(points, spread, len(counts), settings.confidence)
             yield {
                 "column": column,
                 "value": value,
                 "n": len(some),
                 "groups": len(counts),
-                **{
-                    name: interval(points[name], draws[name], settings.confidence, len(counts), 0)
-                    for name in ("accuracy", "macro_f1")
-                },
+                **{name: found[name] for name in ("accuracy", "macro_f1")},
             }
 
 

@@ -8,6 +8,7 @@ from stages.core.assignment import is_answered
 from stages.core.merging import Merged
 from stages.core.records import NOT_A_FACE, UNRESOLVED, UNSURE
 from stages.core.settings import Settings
+from stages.core.validation import extensions
 
 
 def summarise_labels(
@@ -55,4 +56,5 @@ def _round_figures(queue: pd.DataFrame, votes: pd.DataFrame) -> dict[str, int]:
         "answered": int(is_answered(queue, votes).sum()),
         "votes": len(votes),
         "validation": int((queue["purpose"] == "validation").sum()),
+        "extensions": extensions(queue["reason"]),
     }

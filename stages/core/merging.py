@@ -80,7 +80,7 @@ def merge_rounds(
     latest, decided = latest_votes(standing), standing_decisions(decisions)
     labelled = (
         adjudicate(aggregate(latest), decided)
-        .merge(about[[*FACE, "round", "purpose", "inclusion_probability"]], on=FACE)
+        .merge(about[[*FACE, "round", "purpose", "cluster", "inclusion_probability"]], on=FACE)
         .merge(groups, on=FACE)
     )
     # Both models' tables must hold out the same set: it is drawn from what the old rounds' folders

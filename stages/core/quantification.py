@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.core.evaluation import interval
+from stages.core.intervals import percentile_interval
 
 ITERATIONS = 1000
 AT_A_TIME = 50  # replicates whose weights are in memory at once
@@ -89,10 +89,11 @@ def estimate_shares(
     total = counts.sum(axis=0)
 
     def intervals(values: np.ndarray, draws: np.ndarray) -> list[dict[str, Any]]:
-        return [
-            interval(value, each, confidence, n_groups, 0)
-            for value, each in zip(values, draws.T, strict=True)
-        ]
+        found = []
+        for value, each in zip(values.tolist(), draws.T, strict=True):
+            low, high = percentile_interval(value, each, n_groups, confidence)
+            found.append({"value": value, "low": low, "high": high})
+        return found
 
     result = {"predicted": intervals(total / total.sum(), drawn), "corrected": None}
     if calibration is not None:

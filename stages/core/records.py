@@ -78,14 +78,16 @@ ADJUDICATIONS = {
 }
 ROUND_ADJUDICATIONS = {**ADJUDICATIONS, "round": "str"}
 
-# One row is a face that somebody voted on; split is train, overfit, validation or unused. Purpose
-# and inclusion_probability (blank unless drawn at random) are those it was first asked with.
+# One row is a face that somebody voted on; split is train, overfit, validation or unused. Purpose,
+# cluster (its stratum, where it was drawn at random) and inclusion_probability (blank unless drawn
+# at random) are those it was first asked with.
 LABELLED = {
     "face_id": "str",
     "batch": "str",
     "round": "str",
     "group": "str",
     "purpose": "str",
+    "cluster": "Int64",
     "inclusion_probability": "float64",
     "split": "str",
     "label": "str",
@@ -128,6 +130,9 @@ class HeldOut:
         groups: str of shape (n,), the photo or track of each face.
         features: float32 of shape (n, d).
         accepted, candidate: the models without and with the round's labels.
+        weights: float of shape (n,) and mean 1, the inverse of how likely each face was to be
+            drawn; None where all count alike.
+        strata: int of shape (n,), those that the faces were drawn by; None where by none.
     """
 
     truth: np.ndarray
@@ -135,6 +140,32 @@ class HeldOut:
     features: np.ndarray
     accepted: Head
     candidate: Head
+    weights: np.ndarray | None = None
+    strata: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class WholeBatch:
+    """The pool's batch beside the round's validation faces, copies left out.
+
+    Attributes:
+        truth: int of shape (m,), of its faces that were labelled before this round.
+        features: float32 of shape (m, d), of the same.
+        out_of_fold: float of shape (m, C), what the candidate's folds said of a face while it was
+            held out; NaN where none did.
+        trained: bool of shape (m,), which of them the candidate trained on.
+        rest: how many other faces show a class: those that the validation faces stand for.
+        embeddings: of shape (n, d), of all faces.
+        unlabelled: bool of shape (n,), which of them have no label yet.
+    """
+
+    truth: np.ndarray
+    features: np.ndarray
+    out_of_fold: np.ndarray
+    trained: np.ndarray
+    rest: float
+    embeddings: np.ndarray
+    unlabelled: np.ndarray
 
 
 def p_columns(classes: Sequence[str]) -> list[str]:

@@ -23,7 +23,7 @@ RESERVED_LABELS = ("unsure", "not_a_face")
 # Keys of the page that answer or do something else than a class; Space is one of them too.
 RESERVED_KEYS = "uxsg?/0"
 ANNOTATOR_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
-NO_ANNOTATORS = ("queue", "adjudication")  # files beside the annotators'
+NO_ANNOTATORS = ("queue", "reserve", "adjudication")  # files beside the annotators'
 TRUTH = "truth"  # names that begin so are of truth tables: nobody takes them for a person
 
 
@@ -44,6 +44,7 @@ class Rounds(Block):
     accepted: str
     candidate: RoundName
     rejected: list[RoundName]
+    without_gain: Annotated[int, Field(ge=0)]
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -113,10 +114,18 @@ class Gate(Block):
     target: Share
     overfit_margin: Annotated[float, Field(gt=0, le=1)]
     min_gain: Annotated[float, Field(gt=0, le=1)]
+    error_rate: Annotated[float, Field(gt=0, lt=0.5)]
+    looks: Count
+    power: Annotated[float, Field(ge=0.5, lt=1)]
+    patience: Count | None
+    settled_kappa: Share
+    on_undecided: Literal["continue", "extend", "stop"]
+    max_labels: Count | None
 
 
 class SampleValidation(Block):
     size: Count
+    reserve: Annotated[int, Field(ge=0)]
     max_share: Annotated[float, Field(gt=0, lt=1)]
     pca_components: Count
     strata: Count

@@ -3,6 +3,9 @@
 import math
 
 import numpy as np
+import pandas as pd
+
+EXTENSION = "extension"
 
 
 def draw_groups(
@@ -43,3 +46,29 @@ def stratified_sample(strata: np.ndarray, size: int, rng: np.random.Generator) -
     ordered = shuffled[np.argsort(strata[shuffled], kind="stable")]
     steps = (np.arange(size) + rng.random()) * (n / max(size, 1))
     return np.sort(ordered[np.minimum(steps.astype(int), n - 1)]) if size else np.array([], int)
+
+
+def extend(queue: pd.DataFrame, reserve: pd.DataFrame, size: int) -> pd.DataFrame:
+    """Return a round's queue with the next `size` faces of its reserve at the end.
+
+    The reserve was drawn at random together with the validation faces that are asked, so all
+    together are one sample of the same frame: with v faces asked so far, each has (v + size) / v
+    of the inclusion probability it had. Standing rows keep their order and all other values.
+
+    Args:
+        queue: columns of QUEUE.
+        reserve: the same, in the order in which its faces are asked; some may be in the queue.
+        size: at most as many as the reserve still holds.
+    """
+    left = reserve[~reserve["face_id"].isin(queue["face_id"])].head(size)
+    number = extensions(queue["reason"]) + 1
+    longer = pd.concat([queue, left.assign(reason=f"{EXTENSION} {number}")], ignore_index=True)
+    asked = longer["purpose"] == "validation"
+    before = queue.loc[queue["purpose"] == "validation", "inclusion_probability"]
+    longer.loc[asked, "inclusion_probability"] = before.mean() * asked.sum() / len(before)
+    return longer
+
+
+def extensions(reasons: pd.Series) -> int:
+    """Return how often a queue was extended, by its rows' reasons."""
+    return int(reasons[reasons.str.startswith(EXTENSION)].nunique())

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from stages.core.errors import FaceloopError
-from stages.core.records import LABELLED, HeldOut
+from stages.core.records import LABELLED, HeldOut, WholeBatch, p_columns
 from stages.core.settings import Settings
 from stages.files.heads import MODELS_DIR, read_head
+from stages.files.pool import read_pool
 from stages.files.tables import (
     LABELLED_DIR,
     METRICS_DIR,
@@ -25,24 +26,63 @@ def read_held_out(split: str, settings: Settings) -> HeldOut:
     """Return the candidate round's faces of a split, `overfit` or `validation`, and both models.
 
     Raises:
-        FaceloopError: a model was trained on one of the faces: its figures would be worth nothing.
+        FaceloopError: a model was trained on one of the faces, or on another of its photo or
+            track: its figures would be worth nothing.
     """
     rounds = {name: getattr(settings.rounds, name) for name in ("accepted", "candidate")}
     tables = {name: read_csv(LABELLED_DIR / f"{of}.csv", LABELLED) for name, of in rounds.items()}
     candidate = tables["candidate"]
     faces = candidate[candidate["split"] == split]
     for name, table in tables.items():
-        trained = table.loc[table["split"] == "train", "face_id"]
-        if faces["face_id"].isin(trained).any():
+        trained = table[table["split"] == "train"]
+        if faces["face_id"].isin(trained["face_id"]).any() or (
+            faces["group"].isin(trained["group"]).any()
+        ):
             raise FaceloopError(
-                f"data/labelled/{rounds[name]}.csv trains on a {split} face: run 'dvc repro'"
+                f"data/labelled/{rounds[name]}.csv trains on a {split} face, or beside one in its "
+                "photo or track: run 'dvc repro'"
             )
     heads = {name: read_head(MODELS_DIR / f"{of}.safetensors") for name, of in rounds.items()}
+    drawn, strata = faces["inclusion_probability"].to_numpy(), faces["cluster"]
+    # The over-fitting set is no random draw, and an imported round tells no probability.
+    at_random = split == "validation" and len(drawn) > 0 and not np.isnan(drawn).any()
     return HeldOut(
         truth=faces["label"].map(settings.classes.index).to_numpy(dtype=np.int64),
         groups=faces["group"].to_numpy(),
         features=read_features(faces, embedding_width(settings.batches)),
-        **heads,
+        accepted=heads["accepted"],
+        candidate=heads["candidate"],
+        weights=(1 / drawn) / np.mean(1 / drawn) if at_random else None,
+        strata=strata.to_numpy(dtype=np.int64) if at_random and strata.notna().all() else None,
+    )
+
+
+def read_whole_batch(settings: Settings) -> WholeBatch:
+    """Return the pool's batch: what was labelled before this round, and how many faces are left.
+
+    Raises:
+        FaceloopError: there is no batch yet, or a table is missing or of other faces.
+    """
+    candidate = settings.rounds.candidate
+    faces, embeddings, labelled = read_pool(settings)
+    ours = labelled[labelled["batch"] == settings.pool]
+    before = ours[ours["round"] != candidate]
+    asked = ours[(ours["round"] == candidate) & (ours["purpose"] == "validation")]
+    usable = float(asked["label"].isin(settings.classes).mean()) if len(asked) else 0.0
+    known = before[before["label"].isin(settings.classes)]
+    columns = p_columns(settings.classes)
+    held_out = pd.read_parquet(MODELS_DIR / f"{candidate}.out_of_fold.parquet")
+    held_out = held_out[held_out["batch"] == settings.pool].set_index("face_id")[columns]
+    return WholeBatch(
+        truth=known["label"].map(settings.classes.index).to_numpy(dtype=np.int64),
+        features=read_features(known, embedding_width(settings.batches)),
+        out_of_fold=held_out.reindex(known["face_id"]).to_numpy(dtype=np.float64),
+        trained=(known["split"] == "train").to_numpy(),
+        rest=max(int(faces["duplicate_of"].isna().sum()) - len(before), 0) * usable,
+        embeddings=embeddings,
+        unlabelled=(
+            faces["duplicate_of"].isna() & ~faces["face_id"].isin(ours["face_id"])
+        ).to_numpy(),
     )
 
 

@@ -94,6 +94,17 @@ def write_queue(queue: pd.DataFrame, round_name: str) -> None:
     write_csv(as_table(queue, QUEUE), queue_path(round_name))
 
 
+def reserve_path(round_name: str) -> Path:
+    """Return where the validation faces lie that a round was drawn with and does not ask yet."""
+    return LABELS_DIR / round_name / "reserve.csv"
+
+
+def read_reserve(round_name: str) -> pd.DataFrame:
+    """Return a round's reserve, in the order in which it is asked; empty where there is none."""
+    path = reserve_path(round_name)
+    return read_csv(path, QUEUE) if path.is_file() else as_table([], QUEUE)
+
+
 def annotator_files(round_name: str) -> list[Path]:
     """Return a round's vote files, one an annotator, by name."""
     paths = sorted((LABELS_DIR / round_name).glob("*.csv"))

@@ -1,0 +1,216 @@
+"""Do the 95 % intervals hold the truth in 95 % of rounds? Simulated validation sets.
+
+    python -m benchmarks.coverage
+
+Samples are drawn from a made population as sample_validation draws them: half the photos are lent,
+then a stratified systematic sample, the strata telling something of class and difficulty.
+"weighted" draws hard faces twice as often and counts them by their inverse probability. The last
+table uses up a pool as a loop does, the hard faces first.
+"""
+
+import argparse
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benchmarks.gate import markdown
+from stages.core.confusion import class_shares, confusion_by_group, figures
+from stages.core.evaluation import Judged, counted, errors, with_intervals
+from stages.core.intervals import deviation
+from stages.core.randomness import generator
+from stages.core.records import Head, WholeBatch
+from stages.core.resampling import bootstrap_confusions
+from stages.core.settings import Evaluation
+from stages.core.validation import draw_groups, stratified_sample
+from stages.core.whole_batch import whole_batch_figures
+
+FACES, DRAWS, CONFIDENCE = 20_000, 200, 0.95
+SIZES = (60, 120, 300, 600, 1000)
+
+
+class Population(NamedTuple):
+    """Faces with truth, prediction, photo, stratum and how hard they look, (FACES,) each."""
+
+    truth: np.ndarray
+    said: np.ndarray
+    groups: np.ndarray
+    strata: np.ndarray
+    hardness: np.ndarray
+
+
+def population(
+    shares: list[float], accuracy: list[float], photo: int, rng: np.random.Generator
+) -> Population:
+    """Make a population; faces of one photo share class and luck in half of all cases."""
+    n, n_classes = FACES, len(shares)
+    groups = np.repeat(np.arange(n), rng.integers(1, 2 * photo, n))[:n]
+    shared = (rng.random(n) < 0.5) & (photo > 1)
+    truth = np.where(
+        shared, rng.choice(n_classes, n, p=shares)[groups], rng.choice(n_classes, n, p=shares)
+    )
+    luck = np.where(shared, rng.random(n)[groups], rng.random(n))
+    wrong = luck > np.array(accuracy)[truth]
+    said = np.where(wrong, (truth + rng.integers(1, n_classes, n)) % n_classes, truth)
+    hardness = luck + rng.normal(scale=0.3, size=n)
+    strata = np.where(rng.random(n) < 0.4, truth, rng.integers(0, n_classes, n)) * 4
+    strata += np.digitize(hardness, np.quantile(hardness, [0.25, 0.5, 0.75]))
+    return Population(truth, said, groups, strata, hardness)
+
+
+POPULATIONS: dict[str, tuple[list[float], list[float], int]] = {
+    "3 classes, one face a photo": ([0.5, 0.3, 0.2], [0.9, 0.85, 0.8], 1),
+    "3 classes, photos of 1 to 5": ([0.5, 0.3, 0.2], [0.9, 0.85, 0.8], 3),
+    "5 classes, photos of 1 to 5": ([0.4, 0.25, 0.15, 0.12, 0.08], [0.85, 0.75, 0.8, 0.7, 0.6], 3),
+    "a class of 5 %": ([0.8, 0.15, 0.05], [0.95, 0.8, 0.7], 1),
+    "nearly all right": ([0.5, 0.3, 0.2], [0.98, 0.97, 0.96], 3),
+}
+
+
+def coverage(
+    name: str, weighted: bool, repeats: int, rng: np.random.Generator
+) -> Iterator[dict[str, Any]]:
+    """Return how often each figure's interval holds the population's, by size of the sample."""
+    everyone = population(*POPULATIONS[name], rng)
+    n_classes = int(everyone.truth.max()) + 1
+    counts = confusion_by_group(everyone.truth, everyone.said, everyone.truth * 0, n_classes)
+    for n in SIZES:
+        held = [_held(everyone, counts.sum(axis=0), n, weighted, rng) for _ in range(repeats)]
+        yield {
+            "faces": n,
+            **{key: np.mean([one[key] for one in held]) for key in held[0]},
+        }
+
+
+def _held(
+    everyone: Population, true: np.ndarray, n: int, weighted: bool, rng: np.random.Generator
+) -> dict[str, Any]:
+    """Draw a validation set; tell of each figure whether its interval holds the truth."""
+    n_classes, weights = len(true), None
+    if weighted:
+        probability = np.where(everyone.hardness > np.median(everyone.hardness), 2.0, 1.0)
+        probability *= n / probability.sum()
+        drawn = np.flatnonzero(rng.random(FACES) < probability)
+        weights = 1 / probability[drawn] / np.mean(1 / probability[drawn])
+    else:
+        lent = np.flatnonzero(draw_groups(everyone.groups, 0.5, rng)[0])
+        drawn = lent[stratified_sample(everyone.strata[lent], n, rng)]
+    truth, said, groups = (one[drawn] for one in everyone[:3])
+    strata = None if weighted else everyone.strata[drawn]
+    p = np.eye(n_classes)[said]
+    counts, varying = counted(Judged(truth, groups, p, p, weights, strata), p)
+    (draws,) = bootstrap_confusions([varying], DRAWS, rng)
+    point, n_groups = counts.sum(axis=0), len(counts)
+    found = with_intervals(figures(point), errors(draws, n_groups, rng), n_groups, CONFIDENCE)
+    spread = [deviation(one, n_groups) for one in class_shares(draws).T]
+    shares = with_intervals(
+        {str(at): one for at, one in enumerate(class_shares(point))},
+        {str(at): one for at, one in enumerate(spread)},
+        n_groups,
+        CONFIDENCE,
+    )
+    expected = figures(true)
+    return {
+        **{key: one["low"] <= expected[key] <= one["high"] for key, one in found.items()},
+        "class shares": np.mean(
+            [
+                one["low"] <= share <= one["high"]
+                for one, share in zip(shares.values(), class_shares(true), strict=True)
+            ]
+        ),
+    }
+
+
+def depletion(repeats: int, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
+    """A pool of 2,000 faces of which the hard ones are picked: its figures as it is used up.
+
+    Each round asks 60 faces at random and the 60 hardest; nothing is ever learnt, so that the true
+    accuracy stays. The target is 0.9.
+    """
+    n, plain = 2000, np.zeros(2, np.float32)
+    head = Head(("a", "b"), plain[None], plain, plain[:1], plain[:1] + 1, 1.0, 1.0, "-")
+    settings = Evaluation(bootstrap=DRAWS, confidence=CONFIDENCE, bins=10)
+    table: dict[int, list[tuple[float, ...]]] = {}
+    for _ in range(repeats):
+        luck = rng.random(n)
+        hit, looks_hard = luck < 0.8, luck + rng.normal(scale=0.15, size=n)
+        truth = rng.integers(0, 2, n)
+        p = np.eye(2)[np.where(hit, truth, 1 - truth)]
+        labelled = np.zeros(n, bool)
+        for at in range(16):
+            left = np.flatnonzero(~labelled)
+            asked = rng.choice(left, 60, replace=False)
+            judged = Judged(truth[asked], asked, p[asked], p[asked])
+            known = np.flatnonzero(labelled)
+            batch = WholeBatch(
+                truth[known],
+                np.zeros((len(known), 1), np.float32),
+                p[known],
+                np.ones(len(known), bool),
+                float(len(left)),
+                np.zeros((0, 1)),
+                np.zeros(0, bool),
+            )
+            if at % 3 == 0:
+                whole = whole_batch_figures(judged, batch, head, settings, rng)
+                counts = confusion_by_group(judged.truth, p[asked].argmax(1), asked, 2)
+                (draws,) = bootstrap_confusions([counts], DRAWS, rng)
+                alone = with_intervals(
+                    figures(counts.sum(0)), errors(draws, 60, rng), 60, CONFIDENCE
+                )
+                row = [one["accuracy"] for one in (alone, whole) if one is not None]
+                true = hit.mean()
+                table.setdefault(at * 120, []).append(
+                    tuple(
+                        value
+                        for one in row
+                        for value in (
+                            one["value"],
+                            one["low"] <= true <= one["high"],
+                            one["low"] >= 0.9,
+                        )
+                    )
+                )
+            rest = np.setdiff1d(left, asked)
+            labelled[asked] = labelled[rest[np.argsort(-looks_hard[rest])[:60]]] = True
+    for labels, found in table.items():
+        values = np.array(found, dtype=float).mean(axis=0)
+        yield {
+            "labelled of 2,000": labels,
+            **{
+                f"{which}: {what}": value
+                for (which, what), value in zip(
+                    [
+                        (which, what)
+                        for which in ("validation set alone", "whole batch")
+                        for what in ("accuracy", "interval holds 80", "0.9 'met'")
+                    ],
+                    values,
+                    strict=True,
+                )
+            },
+        }
+
+
+def main() -> None:
+    """Print the tables of docs/gates.md."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=600)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="populations with this in their name; depletion")
+    asked = parser.parse_args()
+    made = [(name, False) for name in POPULATIONS]
+    for name, weighted in [*made, (made[0][0], True)]:
+        title = name + (", weighted" if weighted else "")
+        if asked.only in title:
+            rng = generator(asked.seed, "benchmarks.coverage", title)
+            table = markdown(coverage(name, weighted, asked.repeats, rng))
+            print(f"\n{title}: coverage, per cent\n\n{table}", flush=True)
+    if asked.only in "depletion":
+        rng = generator(asked.seed, "benchmarks.coverage", "depletion")
+        table = markdown(depletion(asked.repeats // 4, rng))
+        print(f"\nA pool that is used up, per cent\n\n{table}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""How many more faces would settle an open question."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from scipy.special import ndtri
+
+
+class Side(NamedTuple):
+    """A way to settle: how far the estimate is beyond its bound, and at what confidence."""
+
+    distance: float
+    confidence: float
+
+
+def faces_to_settle(
+    compared: dict[str, Any], delta: dict[str, float], sides: Sequence[Side], power: float
+) -> int:
+    """Return how many more faces would settle a question on its nearer side, at least 1.
+
+    n = ((z_confidence + z_power) error_1 / distance)², error_1 being one face's: the usual sample
+    size (Chow et al., Sample Size Calculations in Clinical Research, 2008, section 3.2), at the
+    difference seen so far. That difference is itself uncertain: docs/gates.md measures how often
+    the number is enough.
+
+    Args:
+        compared: n and confidence, as `evaluation.compare` returns.
+        delta: the metric's difference with its interval.
+        sides: those with no positive distance cannot settle it.
+        power: chance to settle if the true difference is the one seen.
+    """
+    z_shown = ndtri((1 + compared["confidence"]) / 2)
+    error = (delta["high"] - delta["low"]) / 2 / z_shown
+    needed = [
+        ((ndtri((1 + side.confidence) / 2) + ndtri(power)) * error / side.distance) ** 2
+        for side in sides
+        if side.distance > 0
+    ]
+    return max(1, math.ceil(compared["n"] * (min(needed) - 1)))

@@ -1,0 +1,180 @@
+"""What a verdict may rest on: faces neither model has seen, and the whole batch, easy and hard."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import cohen_kappa_score
+
+from stages import eval_iteration, eval_overfit, gate
+from stages.core.errors import FaceloopError
+from stages.core.evaluation import Judged
+from stages.core.records import LABELLED, Head, WholeBatch
+from stages.core.settings import Evaluation
+from stages.core.whole_batch import prediction_agreement, whole_batch_figures
+from stages.files.evaluations import read_held_out, read_whole_batch
+from stages.files.params import read_params
+from stages.files.tables import read_csv, read_json, write_csv
+
+SETTINGS = Evaluation(bootstrap=200, confidence=0.95, bins=5)
+FIRST = "o01-i00"
+
+
+def edit_labelled(name: str, change: Any) -> None:
+    path = f"data/labelled/{name}.csv"
+    table = read_csv(path, LABELLED)
+    change(table)
+    write_csv(table, gate.LABELLED_DIR / f"{name}.csv")
+
+
+@pytest.mark.parametrize("split", ["overfit", "validation"])
+@pytest.mark.parametrize("model", ["o00-i00", FIRST])
+@pytest.mark.parametrize("how", ["the face itself", "another face of its photo"])
+def test_no_figure_comes_from_a_photo_that_a_model_was_trained_on(
+    second_round: Any, split: str, model: str, how: str
+) -> None:
+    judged = read_csv(f"data/labelled/{FIRST}.csv", LABELLED)
+    face = judged[judged["split"] == split].iloc[0]
+
+    def leak(table: pd.DataFrame) -> None:
+        trained = table.index[table["split"] == "train"][0]
+        table.loc[trained, "group"] = face["group"]
+        if how == "the face itself":
+            table.loc[trained, "face_id"] = face["face_id"]
+
+    edit_labelled(model, leak)
+    stage = {"overfit": eval_overfit, "validation": eval_iteration}[split]
+    with pytest.raises(FaceloopError, match=f"data/labelled/{model}.csv trains on a {split} face"):
+        stage.main()
+
+
+def test_weights_are_the_inverse_of_the_inclusion_probability(second_round: Any) -> None:
+    def draw(table: pd.DataFrame) -> None:
+        validation = table.index[table["split"] == "validation"]
+        table.loc[validation, "inclusion_probability"] = 0.1
+        table.loc[validation[:3], "inclusion_probability"] = 0.4
+        table.loc[validation, "cluster"] = 2
+
+    edit_labelled(FIRST, draw)
+    found = read_held_out("validation", read_params())
+    assert found.weights is not None and found.strata is not None
+    assert found.weights.mean() == pytest.approx(1)
+    assert found.weights[3:] / found.weights[:1] == pytest.approx(4)
+    assert read_held_out("overfit", read_params()).weights is None
+
+
+def test_faces_of_a_queue_without_probabilities_count_alike(second_round: Any) -> None:
+    found = read_held_out("validation", read_params())
+    assert found.weights is None and found.strata is None
+
+
+def test_the_whole_batch_is_the_known_and_the_rest(second_round: Any) -> None:
+    batch = read_whole_batch(read_params())
+    labelled = read_csv(f"data/labelled/{FIRST}.csv", LABELLED)
+    before = labelled[labelled["round"] != FIRST]
+    assert len(batch.truth) == len(before) == 20
+    assert batch.rest == 80 - 20, "80 faces; their two copies do not count"
+    assert batch.unlabelled.sum() == 80 - len(labelled)
+    assert batch.trained.sum() == (before["split"] == "train").sum()
+    assert not np.isnan(batch.out_of_fold[batch.trained]).any()
+
+
+def test_unusable_answers_shrink_the_rest(second_round: Any) -> None:
+    def unsure(table: pd.DataFrame) -> None:
+        asked = (table["round"] == FIRST) & (table["purpose"] == "validation")
+        table.loc[table.index[asked][:3], "label"] = "unsure"
+
+    edit_labelled(FIRST, unsure)
+    assert read_whole_batch(read_params()).rest == 60 * 9 / 12
+
+
+def test_the_gate_tells_of_looks_whole_batch_and_agreement(second_round: Any) -> None:
+    iteration = read_json(gate.METRICS_DIR / "iteration.json")
+    figures = read_json(gate.METRICS_DIR / "gate.json")
+    assert figures["looks"] == 2 and figures["without_gain"] in (0, 1)
+    assert set(iteration["class_shares"]) == {"none", "glasses", "sunglasses"}
+    assert iteration["whole_batch"]["known"] == 20 and iteration["whole_batch"]["rest"] == 60
+    assert iteration["pool_agreement"]["faces"] == 36
+    assert any("whole batch" in reason for reason in figures["reasons"])
+
+
+HEAD = Head(
+    ("a", "b"),
+    np.eye(2, dtype=np.float32),
+    *np.array([[0, 0], [0, 0], [1, 1]], "f4"),
+    1.0,
+    1.0,
+    "-",
+)
+
+
+def batch_of(truth: np.ndarray, out_of_fold: np.ndarray, rest: float, **changes: Any) -> WholeBatch:
+    usual = {
+        "features": np.zeros((len(truth), 2), np.float32),
+        "trained": np.ones(len(truth), bool),
+        "embeddings": np.zeros((0, 2)),
+        "unlabelled": np.zeros(0, bool),
+    }
+    return WholeBatch(truth=truth, out_of_fold=out_of_fold, rest=rest, **(usual | changes))
+
+
+def judged(right: int, wrong: int) -> Judged:
+    p = np.eye(2)[[0] * right + [1] * wrong]
+    return Judged(np.zeros(right + wrong, int), np.arange(right + wrong), p, p)
+
+
+def test_hard_faces_that_were_picked_still_count() -> None:
+    """100 known faces at 40 %, and 60 of 60 right among those that stand for 300 more."""
+    truth = np.zeros(100, int)
+    known = batch_of(truth, np.eye(2)[[0] * 40 + [1] * 60], rest=300.0)
+    found = whole_batch_figures(judged(60, 0), known, HEAD, SETTINGS, np.random.default_rng(0))
+    assert found is not None
+    assert found["accuracy"]["value"] == pytest.approx((40 + 300) / 400)
+    assert found["accuracy"]["low"] < 0.85 < found["accuracy"]["high"] < 0.9
+
+
+def test_what_is_known_is_not_sampled() -> None:
+    """The fewer faces the sample stands for, the narrower the interval."""
+    truth, p = np.zeros(100, int), np.eye(2)[[0] * 80 + [1] * 20]
+    widths = []
+    for rest in (1000.0, 100.0, 10.0):
+        found = whole_batch_figures(
+            judged(40, 20), batch_of(truth, p, rest), HEAD, SETTINGS, np.random.default_rng(0)
+        )
+        assert found is not None
+        widths.append(found["accuracy"]["high"] - found["accuracy"]["low"])
+    assert widths[0] > 1.5 * widths[1] > 3 * widths[2]
+
+
+def test_a_face_that_was_learnt_counts_only_as_its_fold_saw_it() -> None:
+    """Features say b; out of fold a was said; a face that never trained is predicted anew."""
+    truth = np.zeros(2, int)
+    features = np.array([[0, 9], [0, 9]], np.float32)
+    p = np.array([[1.0, 0.0], [np.nan, np.nan]])
+    rng = np.random.default_rng(0)
+    one = batch_of(truth, p, 2.0, features=features, trained=np.array([True, False]))
+    found = whole_batch_figures(judged(2, 0), one, HEAD, SETTINGS, rng)
+    assert found is not None and found["accuracy"]["value"] == pytest.approx(3 / 4)
+    learnt = batch_of(truth, p, 2.0, features=features)
+    assert whole_batch_figures(judged(2, 0), learnt, HEAD, SETTINGS, rng) is None
+
+
+def test_agreement_is_cohens_kappa_on_the_unlabelled() -> None:
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(200, 2)).astype(np.float32)
+    mask = rng.random(200) < 0.7
+    other = Head(HEAD.classes, np.array([[1, 0.4], [-0.3, 1]], "f4"), *[HEAD.bias] * 2, HEAD.scale,
+                 1.0, 1.0, "-")  # fmt: skip
+    batch = batch_of(np.zeros(0, int), np.zeros((0, 2)), 0.0, embeddings=points, unlabelled=mask)
+    found = prediction_agreement(batch, HEAD, other)
+    said = [(points[mask] @ head.weight).argmax(axis=1) for head in (HEAD, other)]
+    assert found["faces"] == mask.sum()
+    assert found["agreement"] == pytest.approx((said[0] == said[1]).mean())
+    assert found["kappa"] == pytest.approx(cohen_kappa_score(*said))
+
+
+def test_without_a_face_left_models_cannot_agree() -> None:
+    empty = batch_of(np.zeros(0, int), np.zeros((0, 2)), 0.0)
+    expected = {"faces": 0, "agreement": None, "kappa": None}
+    assert prediction_agreement(empty, HEAD, HEAD) == expected

@@ -1,0 +1,125 @@
+"""Intervals and tests against their textbook forms, strata and swaps against plain loops."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest, t
+
+from stages.core.confusion import confusion_by_group, figures, within_strata
+from stages.core.intervals import deviation, difference_interval, share_interval
+from stages.core.resampling import bootstrap_confusions, lend_faces, swap_test
+
+
+def counts_of(hits: list[bool], groups: list[int] | None = None) -> np.ndarray:
+    """Counts of a model on faces of class 0 that is right where `hits` says so."""
+    said = 1 - np.array(hits, int)
+    return confusion_by_group(said * 0, said, np.array(groups or range(len(said))), 2)
+
+
+@pytest.mark.parametrize(("hits", "n"), [(47, 60), (590, 600), (0, 40), (40, 40)])
+def test_a_share_of_single_faces_has_wilsons_interval(hits: int, n: int) -> None:
+    value = hits / n
+    found = share_interval(value, np.sqrt(value * (1 - value) / n), n, 0.95)
+    expected = binomtest(hits, n).proportion_ci(method="wilson")
+    # t in place of z makes it a little wider.
+    assert found == pytest.approx([expected.low, expected.high], abs=0.006)
+    assert found[0] <= expected.low + 1e-9 and found[1] >= expected.high - 1e-9
+
+
+def test_twice_the_error_is_a_quarter_of_the_faces() -> None:
+    one, other = (share_interval(0.8, error, 500, 0.95) for error in (0.04, 0.02))
+    assert (one[1] - one[0]) / (other[1] - other[0]) == pytest.approx(2, rel=0.02)
+
+
+def test_a_difference_is_t_times_its_error_with_one_group_more_on_each_side() -> None:
+    low, high = difference_interval(0.02, 0.03, 50, 0.9)
+    half = t.ppf(0.95, 49) * np.sqrt(0.03**2 + 2 / 50**2)
+    assert (low, high) == pytest.approx((0.02 - half, 0.02 + half))
+
+
+def test_no_interval_leaves_its_range() -> None:
+    assert difference_interval(0.9, 0.3, 5, 0.95)[1] == 1
+    assert difference_interval(-0.9, 0.3, 5, 0.95)[0] == -1
+    low, high = share_interval(0.01, 0.2, 1, 0.95)
+    assert 0 <= low < high <= 1
+
+
+def test_the_deviation_of_means_is_the_usual_standard_error() -> None:
+    x = np.random.default_rng(0).normal(size=30)
+    drawn = np.random.default_rng(1).multinomial(30, [1 / 30] * 30, size=20_000) @ x / 30
+    assert deviation(drawn, 30) == pytest.approx(x.std(ddof=1) / np.sqrt(30), rel=0.02)
+
+
+def test_swaps_are_the_sign_test_for_single_faces() -> None:
+    before = [True] * 20 + [False] * 9 + [True] * 2
+    after = [True] * 20 + [True] * 9 + [False] * 2
+    chances = swap_test([counts_of(before), counts_of(after)], 40_000, np.random.default_rng(0))
+    expected = [binomtest(k, 11, alternative="greater").pvalue for k in (9, 2)]
+    assert chances["accuracy"] == pytest.approx(expected, abs=0.004)
+
+
+def test_swaps_are_of_whole_groups() -> None:
+    rng = np.random.default_rng(3)
+    groups = rng.integers(0, 6, 24).tolist()
+    before, after = (counts_of((rng.random(24) < p).tolist(), groups) for p in (0.5, 0.8))
+    observed = figures(after.sum(0))["macro_f1"] - figures(before.sum(0))["macro_f1"]
+    deltas = []
+    for swaps in product([False, True], repeat=len(before)):
+        swapped = np.array(swaps)[:, None, None]
+        one, other = np.where(swapped, after, before), np.where(swapped, before, after)
+        deltas.append(figures(other.sum(0))["macro_f1"] - figures(one.sum(0))["macro_f1"])
+    expected = [np.mean(deltas >= observed - 1e-12), np.mean(deltas <= observed + 1e-12)]
+    found = swap_test([before, after], 20_000, np.random.default_rng(0))["macro_f1"]
+    assert found == pytest.approx(expected, abs=0.01)
+
+
+def test_p_is_never_0_and_equal_models_never_differ() -> None:
+    before, after = counts_of([False] * 40), counts_of([True] * 40)
+    assert swap_test([before, after], 99, np.random.default_rng(0))["accuracy"][0] == 0.01
+    same = swap_test([after, after], 99, np.random.default_rng(0))
+    assert set(same.values()) == {(1.0, 1.0)}
+
+
+def test_counts_within_strata_add_up_and_forget_what_strata_explain() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.repeat([0, 1, 2], 40)
+    strata = truth.copy()
+    groups = rng.permutation(120) // 2
+    counts = within_strata(truth, truth, groups, 3, None, strata)
+    np.testing.assert_allclose(counts.sum(axis=0), np.diag([40, 40, 40]))
+    (draws,) = bootstrap_confusions([counts], 50, rng)
+    np.testing.assert_allclose(draws, np.broadcast_to(counts.sum(0), draws.shape), atol=1e-9)
+
+
+def test_one_stratum_gives_the_plain_error_of_a_share() -> None:
+    rng = np.random.default_rng(0)
+    truth, said = np.zeros(80, int), (rng.random(80) < 0.3).astype(int)
+    counts = within_strata(truth, said, np.arange(80), 2, None, truth)
+    (draws,) = bootstrap_confusions([counts], 20_000, rng)
+    share = (said == 0).mean()
+    expected = np.sqrt(share * (1 - share) / 79)
+    assert deviation(figures(draws)["accuracy"], 80) == pytest.approx(expected, rel=0.03)
+
+
+def test_a_stratified_sample_is_as_good_as_its_strata() -> None:
+    """The error from one sample against the spread of many samples."""
+    rng = np.random.default_rng(1)
+    share = np.array([0.05, 0.5, 0.95])
+    strata = np.repeat([0, 1, 2], 50)
+    accuracies, told = [], []
+    for _ in range(200):
+        said = (rng.random(150) >= share[strata]).astype(int)
+        counts = within_strata(said * 0, said, np.arange(150), 2, None, strata)
+        (draws,) = bootstrap_confusions([counts], 200, rng)
+        accuracies.append((said == 0).mean())
+        told.append(deviation(figures(draws)["accuracy"], 150))
+    assert np.mean(told) == pytest.approx(np.std(accuracies), rel=0.15)
+
+
+def test_lent_faces_give_a_class_of_three_an_error() -> None:
+    draws = np.tile(np.diag([100.0, 3.0]), (4000, 1, 1))
+    lent = lend_faces(draws, np.random.default_rng(0), faces=1.0)
+    assert set((lent - draws).sum(axis=2).ravel()) == {1.0}
+    recall = lent[:, 1, 1] / lent[:, 1].sum(axis=1)
+    assert recall.mean() == pytest.approx(3.5 / 4, abs=0.01) and recall.std() > 0.1
