@@ -54,7 +54,7 @@ def _check_aliases(path: Path, text: str) -> None:
     """Refuse aliases: a few lines of them can stand for more values than memory holds."""
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
-            line = event.start_mark.line + 1
+            line = event.start_mark.line + 1 if event.start_mark else 1
             raise FaceloopError(f"{path}:{line}: alias *{event.anchor}: write the value out")
 
 
