@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t
 from sklearn.metrics import precision_recall_fscore_support
 
 from stages.core.held_out import certain_above, class_figures, figures_by_value
@@ -35,10 +36,10 @@ def test_a_class_that_no_face_tells_about_has_no_figure() -> None:
     assert found[2] == {"n": 0, "precision": None, "recall": None, "f1": None}
 
 
-def test_a_recall_without_a_miss_reaches_down_by_the_rule_of_three() -> None:
+def test_a_recall_without_a_miss_has_wilsons_lower_end() -> None:
     some = pd.DataFrame({"truth": [0] * 30, "predicted": [0] * 30, "group": range(30)})
     (found, _) = class_figures(some, 2, SETTINGS, np.random.default_rng(0))
-    assert found["recall"]["low"] == pytest.approx(1 + np.log(0.05) / 30)
+    assert found["recall"]["low"] == pytest.approx(30 / (30 + t.ppf(0.975, 29) ** 2))
 
 
 def test_values_of_few_faces_and_unknown_ones_are_left_out() -> None:
