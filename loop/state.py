@@ -63,7 +63,7 @@ def read_state() -> State:
     unanswered = queue.loc[~queue["face_id"].isin(votes["face_id"]), "face_id"].tolist()
     gate_file = METRICS_DIR / "gate.json"
     gate = read_json(gate_file) if gate_file.is_file() else None
-    parts = [QUEUE_DIR / f"{name}.csv" for name in ("validation", "diverse")]
+    parts = [QUEUE_DIR / f"{name}.csv" for name in ("validation", "diverse", "relabel")]
     here = all(path.is_file() for path in parts)
     drawn = stacked([read_csv(path, QUEUE) for path in parts], QUEUE) if here else None
     return State(settings, queue, unanswered, gate, drawn)

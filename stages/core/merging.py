@@ -45,15 +45,17 @@ def merge_rounds(
     # A face asked about in several rounds belongs to the first of them that is not rejected.
     kept_first = queues.assign(out=queues["round"].isin(rejected)).sort_values("out", kind="stable")
     asked = kept_first.drop(columns="out").drop_duplicates(FACE, ignore_index=True)
-    asked = asked.assign(face_now=place_rows(asked, faces, settings.merge_labels.min_iou))
+    asked = asked.assign(face_now=place_queued(asked, faces, settings.merge_labels.min_iou))
     placed = votes.merge(
-        queues[["round", *FACE]].merge(asked[[*FACE, "face_now"]], on=FACE), on=["round", "face_id"]
+        queues[["round", "purpose", *FACE]].merge(asked[[*FACE, "face_now"]], on=FACE),
+        on=["round", "face_id"],
     )
     standing = placed[placed["face_now"] != ""].drop(columns="face_id")
     standing = standing.rename(columns={"face_now": "face_id"})
     aggregate = AGGREGATIONS[settings.merge_labels.aggregation]
 
     about = asked.drop(columns="face_id").rename(columns={"face_now": "face_id"})
+    about = about.drop_duplicates(FACE)
     groups = faces[[*FACE, "group"]]
     labelled = (
         aggregate(latest_votes(without_rejected(standing, rejected)))
@@ -70,6 +72,17 @@ def merge_rounds(
         labelled, round_name, outer, held_out, rejected, settings.classes
     )
     return Merged(as_table(labelled.sort_values(FACE[::-1]), LABELLED), placed)
+
+
+def place_queued(asked: pd.DataFrame, faces: pd.DataFrame, min_iou: float) -> pd.Series:
+    """Return the face that each queue row is about now, "" where there is none.
+
+    A face that got another id by a re-extraction and was then asked about again stands here twice,
+    under both ids: the two must not compete for it.
+    """
+    again = asked["purpose"] == "relabel"
+    placed = [place_rows(asked[rows], faces, min_iou) for rows in (~again, again)]
+    return pd.concat(placed)
 
 
 def without_rejected(votes: pd.DataFrame, rejected: Collection[str]) -> pd.DataFrame:

@@ -86,9 +86,11 @@ class Embed(Block):
 
 
 class MergeLabels(Block):
-    aggregation: Literal["majority"]
+    aggregation: Literal["majority", "dawid-skene"]
     overfit_share: Annotated[float, Field(ge=0, le=0.5)]
     min_iou: Annotated[float, Field(gt=0, le=1)]
+    bootstrap: Annotated[int, Field(ge=100)]
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
 
 
 class Train(Block):
@@ -108,6 +110,7 @@ class Gate(Block):
     target: Share
     overfit_margin: Annotated[float, Field(gt=0, le=1)]
     min_gain: Annotated[float, Field(gt=0, le=1)]
+    min_alpha: Annotated[float, Field(ge=-1, le=1)] | None
 
 
 class SampleValidation(Block):
@@ -140,6 +143,10 @@ class SampleDiverse(Block):
         return self
 
 
+class SampleRelabel(Block):
+    share: Share
+
+
 class Settings(Block):
     """The whole of params.yaml."""
 
@@ -157,6 +164,7 @@ class Settings(Block):
     sample_validation: SampleValidation
     sample_uncertain: SampleUncertain
     sample_diverse: SampleDiverse
+    sample_relabel: SampleRelabel
 
     @model_validator(mode="after")
     def _names_once(self) -> Self:
