@@ -1,6 +1,6 @@
 """Flipped labels on UTKFace: how many are found, and what relabelling them wins back.
 
-`python -m benchmarks.label_errors [--seeds 20]` prints Markdown tables.
+`python -m benchmarks.label_errors [--seeds 10] [--shares 0.05 0.2]` prints Markdown tables.
 """
 
 import argparse
@@ -24,8 +24,8 @@ RANKINGS = ("self_confidence", "normalized_margin", "confidence_weighted_entropy
 def main(words: Sequence[str] | None = None) -> int:
     """Print the tables; return 0 when done, 2 where UTKFace is not here."""
     parser = argparse.ArgumentParser(prog="benchmarks.label_errors", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=20, help="draws of faces and of flips")
-    parser.add_argument("--shares", type=float, nargs="+", default=[0.05, 0.2], help="flipped")
+    parser.add_argument("--seeds", type=int, default=10, help="draws of faces and of flips")
+    parser.add_argument("--shares", type=float, nargs="+", default=[0.05], help="flipped")
     arguments = parser.parse_args(words)
     if not UTKFACE.is_dir():
         print(f"error: the real faces are not here: {UTKFACE} is missing", file=sys.stderr)

@@ -7,7 +7,7 @@ import pytest
 from stages.core.settings import Gate
 from stages.core.verdict import Evidence, data_helps, judge, knowledge_kept, target_reached
 
-GATE = Gate(metric="macro_f1", target=0.9, overfit_margin=0.02, min_gain=0.005)
+GATE = Gate(metric="macro_f1", target=0.9, overfit_margin=0.02, min_gain=0.005, min_alpha=None)
 NOTHING = {"n": 0, "groups": 0}
 
 
