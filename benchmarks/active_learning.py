@@ -20,6 +20,7 @@ from stages import (
     gate,
     merge_labels,
     sample_diverse,
+    sample_relabel,
     sample_uncertain,
     sample_validation,
     train,
@@ -49,6 +50,7 @@ ROUND = {  # 300 labels a round; clusters of about five faces, as in params.yaml
     "sample_validation.size": 60,
     "sample_diverse.size": 240,
     "sample_diverse.clusters": 48,
+    "sample_relabel.share": 0.0,  # the truth would only repeat itself
 }
 ARMS: dict[str, dict[str, Any]] = {
     "entropy, 40/40/20": {"sample_uncertain.strategy": "entropy", "sample_uncertain.size": 960},
@@ -135,7 +137,7 @@ def run_stages() -> None:
             train.main(name)
     for stage in (eval_overfit, eval_iteration, gate):
         stage.main()
-    for stage in (sample_validation, sample_uncertain, sample_diverse):
+    for stage in (sample_validation, sample_uncertain, sample_diverse, sample_relabel):
         stage.main()
 
 

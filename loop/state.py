@@ -92,7 +92,7 @@ def read_state() -> State:
     left = {name: int(missing.map(lambda names, who=name: who in names).sum()) for name in asked}
     gate_file = METRICS_DIR / "gate.json"
     gate = read_json(gate_file) if gate_file.is_file() else None
-    parts = [QUEUE_DIR / f"{name}.csv" for name in ("validation", "diverse")]
+    parts = [QUEUE_DIR / f"{name}.csv" for name in ("validation", "diverse", "relabel")]
     here = all(path.is_file() for path in parts)
     drawn = stacked([read_csv(path, QUEUE) for path in parts], QUEUE) if here else None
     reserve = read_reserve(candidate)["face_id"]

@@ -1,5 +1,6 @@
 """Judge the round: go on, stop, target met or too little evidence; and publish its figures."""
 
+from stages.core.label_verdict import require_agreement
 from stages.core.pool import open_pool
 from stages.core.records import LABELLED
 from stages.core.splits import next_overfit_groups
@@ -43,6 +44,7 @@ def main() -> None:
         unseen_left=int(pool.unseen.sum()),
     )
     verdict = judge(evidence, settings.gate)
+    verdict = require_agreement(verdict, labels["blind"], settings.gate.min_alpha)
     figures = {
         "round": candidate,
         "accepted": settings.rounds.accepted,

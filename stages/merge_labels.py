@@ -1,7 +1,9 @@
 """Merge all votes up to a round into one label a face, and say which face is for what."""
 
+from stages.core.agreement import measure_agreement
 from stages.core.label_figures import summarise_labels
 from stages.core.merging import merge_rounds
+from stages.core.randomness import generator
 from stages.core.rounds import rounds_up_to
 from stages.files.adjudications import read_rounds
 from stages.files.console import run_stage
@@ -17,8 +19,12 @@ def main(round_name: str) -> None:
     queues, votes, adjudications = read_rounds(rounds, settings.classes)
     faces = read_faces(settings.batches)
     merged = merge_rounds(queues, votes, adjudications, faces, round_name, settings)
-    figures = summarise_labels(merged, queues, round_name, settings)
+    rng = generator(settings.seed, "agreement", round_name)
+    agreement = measure_agreement(merged.labelled, merged.placed, settings.merge_labels, rng)
+    figures = summarise_labels(merged, queues, round_name, settings) | {"blind": agreement.figures}
     write_csv(merged.labelled, LABELLED_DIR / f"{round_name}.csv")
+    write_csv(agreement.pairs, LABELLED_DIR / f"{round_name}.pairs.csv")
+    write_csv(agreement.annotators, LABELLED_DIR / f"{round_name}.annotators.csv")
     write_json(figures, LABELLED_DIR / f"{round_name}.json")
     for _, vote in merged.placed[merged.placed["face_now"] == ""].iterrows():
         print(

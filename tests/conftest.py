@@ -26,6 +26,7 @@ from stages import (
     gate,
     merge_labels,
     sample_diverse,
+    sample_relabel,
     sample_uncertain,
     sample_validation,
     train,
@@ -169,7 +170,7 @@ class Project:
                 train.main(name)
             for stage in (eval_overfit, eval_iteration, gate):
                 stage.main()
-            for stage in (sample_validation, sample_uncertain, sample_diverse):
+            for stage in (sample_validation, sample_uncertain, sample_diverse, sample_relabel):
                 stage.main()
 
     def snapshot(self) -> dict[str, bytes]:

@@ -19,6 +19,7 @@ from stages import (
     gate,
     merge_labels,
     sample_diverse,
+    sample_relabel,
     sample_uncertain,
     sample_validation,
     train,
@@ -37,6 +38,7 @@ STAGES = [
     "sample_validation",
     "sample_uncertain",
     "sample_diverse",
+    "sample_relabel",
 ]
 CORE = sorted((ROOT / "stages/core").glob("*.py"))
 FILES = sorted((ROOT / "stages/files").glob("*.py"))
@@ -53,6 +55,7 @@ MAINS = (
     sample_validation,
     sample_uncertain,
     sample_diverse,
+    sample_relabel,
 )
 # Read to refuse a wrong word on the command line alone: no result changes with it.
 READ_BUT_NOT_IN_A_RESULT = {("extract_faces", "batches")}
@@ -140,7 +143,7 @@ def test_nothing_imports_a_stage() -> None:
     assert not [path for path in everything if imports_of(path) & stages]
 
 
-def test_dvc_yaml_has_the_ten_stages_in_reading_order() -> None:
+def test_dvc_yaml_has_the_eleven_stages_in_reading_order() -> None:
     assert list(dag()) == STAGES
 
 

@@ -154,7 +154,7 @@ def test_next_opens_the_seed_round_first(seed: Any, capsys: Any) -> None:
 def test_the_queue_mixes_both_purposes_and_is_the_drawn_one(seed: Any, capsys: Any) -> None:
     run(capsys, "next")
     queue = pd.read_csv(seed.queue(SEED))
-    parts = [pd.read_csv(f"data/queue/{name}.csv") for name in ("validation", "diverse")]
+    parts = [pd.read_csv(f"data/queue/{name}.csv") for name in ("validation", "diverse", "relabel")]
     assert set(queue["face_id"]) == set(pd.concat(parts)["face_id"])
     assert not queue["face_id"].is_monotonic_increasing
     changes = (queue["purpose"] != queue["purpose"].shift()).sum()
@@ -214,7 +214,7 @@ def test_next_is_refused_when_the_gate_ends_the_batch(
 
 
 def test_next_is_refused_when_nothing_is_drawn(voted: Any, capsys: Any) -> None:
-    for name in ("validation", "diverse"):
+    for name in ("validation", "diverse", "relabel"):
         path = voted.root / f"data/queue/{name}.csv"
         path.write_text(path.read_text().splitlines(keepends=True)[0])
     assert "the pool is exhausted" in refused(voted, capsys, "next")

@@ -20,6 +20,7 @@ GATE = Gate(
     settled_kappa=0.99,
     on_undecided="continue",
     max_labels=None,
+    min_alpha=None,
 )
 NOTHING = {"n": 0, "groups": 0}
 

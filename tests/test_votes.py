@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.core.votes import latest_votes, majority
+from stages.core.votes import RIGHT_ANSWERS, dawid_skene, latest_votes, majority
 
 
 def votes(*rows: tuple[str, str, str], round_name: str = "o00-i00") -> pd.DataFrame:
     table = pd.DataFrame(list(rows), columns=["face_id", "annotator", "label"], dtype="str")
-    return table.assign(batch="pool", round=round_name)
+    return table.assign(batch="pool", round=round_name, purpose="train")
 
 
 def naive(labels: list[str]) -> tuple[str, float, int, float]:
@@ -87,3 +87,113 @@ def test_a_later_rounds_vote_replaces_the_same_persons_earlier_one() -> None:
 def test_the_same_face_id_in_two_batches_is_two_faces() -> None:
     both = pd.concat([votes(("f", "p", "a")), votes(("f", "p", "b")).assign(batch="other")])
     assert majority(latest_votes(both))["label"].tolist() == ["b", "a"]
+
+
+def crowd(seed: int, skills: dict[str, float], shown: int) -> tuple[pd.DataFrame, list[str]]:
+    """Return votes of `shown` people a face, and the truth of 120 faces."""
+    rng = np.random.default_rng(seed)
+    truth = rng.choice(["a", "b", "unsure"], size=120, p=[0.5, 0.4, 0.1]).tolist()
+    rows = [
+        (f"f{at:03d}", str(person), label if rng.random() < skills[person] else str(other))
+        for at, label in enumerate(truth)
+        for person in rng.permutation(sorted(skills))[:shown]
+        for other in [rng.choice([one for one in ("a", "b", "unsure") if one != label])]
+    ]
+    return votes(*rows), truth
+
+
+def naive_posterior(table: pd.DataFrame, steps: int) -> dict[str, dict[str, float]]:
+    """Dawid and Skene 1979, sum by sum, with RIGHT_ANSWERS known faces a label for everybody."""
+    rows = table[["face_id", "annotator", "label", "purpose"]].to_numpy().tolist()
+    people, labels = sorted({row[1] for row in rows}), sorted({row[2] for row in rows})
+    known = {f"{label}{at}": label for label in labels for at in range(RIGHT_ANSWERS)}
+    learnt = [tuple(row[:3]) for row in rows if row[3] != "relabel"]
+    learnt += [(face, person, label) for face, label in known.items() for person in people]
+    said: dict[str, list[tuple[str, str]]] = {}
+    for face, person, label in learnt:
+        said.setdefault(face, []).append((person, label))
+    p = {
+        face: {one: [label for _, label in some].count(one) / len(some) for one in labels}
+        for face, some in said.items()
+    }
+    prior: dict[str, float] = {}
+    error: dict[tuple[str, str, str], float] = {}
+
+    def posterior(some: list[tuple[str, str]]) -> dict[str, float]:
+        weight = dict(prior)
+        for person, label in some:
+            for one in labels:
+                weight[one] *= error[person, label, one]
+        return {one: weight[one] / sum(weight.values()) for one in labels}
+
+    for step in range(steps + 1):
+        for one in labels:
+            prior[one] = sum(p[face][one] for face in said) / len(said)
+            for person in people:
+                counts = dict.fromkeys(labels, 0.0)
+                for face, who, label in learnt:
+                    counts[label] += p[face][one] * (who == person)
+                for label in labels:
+                    error[person, label, one] = max(counts[label], 1e-10) / sum(counts.values())
+        if step < steps:
+            p = {face: posterior(some) for face, some in said.items()}
+            p |= {
+                face: {one: float(one == label) for one in labels} for face, label in known.items()
+            }
+    asked = sorted({row[0] for row in rows})
+    return {face: posterior([(r[1], r[2]) for r in rows if r[0] == face]) for face in asked}
+
+
+def test_dawid_skene_equals_the_slow_expectation_maximisation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table, _ = crowd(0, {"p": 0.95, "q": 0.8, "r": 0.6}, shown=2)
+    table.loc[table["face_id"] < "f010", "purpose"] = "relabel"
+    monkeypatch.setattr("stages.core.votes.EM_STEPS", 4)
+    found = dawid_skene(table).set_index("face_id")
+    for face, posterior in naive_posterior(table, steps=4).items():
+        best = max(posterior, key=lambda one: posterior[one])
+        assert found.loc[face, "confidence"] == pytest.approx(posterior[best], abs=1e-6)
+        assert found.loc[face, "label"] in (best, "unresolved")
+
+
+def test_dawid_skene_believes_the_better_of_two_who_disagree() -> None:
+    table, truth = crowd(1, {"p": 0.97, "q": 0.9, "r": 0.55}, shown=2)
+    right = [
+        (aggregate(table)["label"].to_numpy() == truth).mean()
+        for aggregate in (majority, dawid_skene)
+    ]
+    assert right[1] > right[0] + 0.1
+
+
+@pytest.mark.parametrize("people", [["p"], ["p", "q", "r"]])
+def test_without_overlap_dawid_skene_gives_each_face_its_own_vote(people: list[str]) -> None:
+    labels = ["a"] * 20 + ["b"] * 5 + ["unsure", "not_a_face"]
+    rows = [(f"f{at:02d}", people[at % len(people)], label) for at, label in enumerate(labels)]
+    found = dawid_skene(votes(*rows))
+    assert found["label"].tolist() == labels
+    assert (found["confidence"] > 0.99).all()
+
+
+def test_doubted_faces_do_not_turn_dawid_skene_over() -> None:
+    """Where a model sent back only wrong labels, all who share a face disagree on it."""
+    rows = [(f"f{at:03d}", "pq"[at % 2], "ab"[at // 2 % 2]) for at in range(100)]
+    again = [(f"f{at:03d}", "qp"[at % 2], "ba"[at // 2 % 2]) for at in range(30)]
+    third = [(f"f{at:03d}", "r", "ba"[at // 2 % 2]) for at in range(30)]
+    first, second = votes(*rows), votes(*again, *third).assign(purpose="relabel")
+    found = dawid_skene(pd.concat([first, second]))["label"].tolist()
+    assert found == ["ba"[at // 2 % 2] if at < 30 else "ab"[at // 2 % 2] for at in range(100)]
+
+
+def test_an_even_split_of_two_alike_is_unresolved() -> None:
+    found = dawid_skene(votes(("f", "p", "a"), ("f", "q", "b"), ("g", "p", "a"), ("h", "q", "b")))
+    assert found.set_index("face_id")["label"].to_dict() == {"f": "unresolved", "g": "a", "h": "b"}
+
+
+def test_dawid_skene_keeps_the_columns_and_ignores_the_order_of_votes() -> None:
+    table, _ = crowd(2, {"p": 0.9, "q": 0.7, "r": 0.7}, shown=2)
+    found = dawid_skene(table)
+    pd.testing.assert_frame_equal(found, dawid_skene(table.sample(frac=1, random_state=0)))
+    same = ["batch", "face_id", "votes", "agreement"]
+    pd.testing.assert_frame_equal(found[same], majority(table)[same])
+    assert list(dawid_skene(votes())) == list(found) == list(majority(table))

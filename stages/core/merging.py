@@ -76,6 +76,7 @@ def merge_rounds(
     aggregate = AGGREGATIONS[settings.merge_labels.aggregation]
 
     about = asked.drop(columns="face_id").rename(columns={"face_now": "face_id"})
+    about = about.drop_duplicates(FACE)
     groups = faces[[*FACE, "group"]]
     latest, decided = latest_votes(standing), standing_decisions(decisions)
     labelled = (
@@ -123,8 +124,8 @@ def what_stands(
     # A face asked about in several rounds belongs to the first of them that is not rejected.
     kept_first = queues.assign(out=queues["round"].isin(rejected)).sort_values("out", kind="stable")
     asked = kept_first.drop(columns="out").drop_duplicates(FACE, ignore_index=True)
-    asked = asked.assign(face_now=place_rows(asked, faces, settings.merge_labels.min_iou))
-    places = queues[["round", *FACE]].merge(asked[[*FACE, "face_now"]], on=FACE)
+    asked = asked.assign(face_now=place_queued(asked, faces, settings.merge_labels.min_iou))
+    places = queues[["round", "purpose", *FACE]].merge(asked[[*FACE, "face_now"]], on=FACE)
     placed, settled = (
         said.merge(places, on=["round", "face_id"]) for said in (votes, adjudications)
     )
@@ -133,6 +134,17 @@ def what_stands(
     kept = without_rejected(both.rename(columns={"face_now": "face_id"}), rejected)
     is_vote = kept["is_vote"].astype(bool)
     return Said(asked, placed, settled, kept[is_vote], kept[~is_vote])
+
+
+def place_queued(asked: pd.DataFrame, faces: pd.DataFrame, min_iou: float) -> pd.Series:
+    """Return the face that each queue row is about now, "" where there is none.
+
+    A face that got another id by a re-extraction and was then asked about again stands here twice,
+    under both ids: the two must not compete for it.
+    """
+    again = asked["purpose"] == "relabel"
+    placed = [place_rows(asked[rows], faces, min_iou) for rows in (~again, again)]
+    return pd.concat(placed)
 
 
 def without_rejected(votes: pd.DataFrame, rejected: Collection[str]) -> pd.DataFrame:

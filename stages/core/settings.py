@@ -92,9 +92,11 @@ class Embed(Block):
 
 
 class MergeLabels(Block):
-    aggregation: Literal["majority"]
+    aggregation: Literal["majority", "dawid-skene"]
     overfit_share: Annotated[float, Field(ge=0, le=0.5)]
     min_iou: Annotated[float, Field(gt=0, le=1)]
+    bootstrap: Annotated[int, Field(ge=100)]
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
 
 
 class Train(Block):
@@ -121,6 +123,7 @@ class Gate(Block):
     settled_kappa: Share
     on_undecided: Literal["continue", "extend", "stop"]
     max_labels: Count | None
+    min_alpha: Annotated[float, Field(ge=-1, le=1)] | None
 
 
 class SampleValidation(Block):
@@ -152,6 +155,10 @@ class SampleDiverse(Block):
                 f"centroid: centroid + outlier + random must add up to 1, not {total:g}"
             )
         return self
+
+
+class SampleRelabel(Block):
+    share: Share
 
 
 class Label(Block):
@@ -219,6 +226,7 @@ class Settings(Block):
     sample_diverse: SampleDiverse
     label: Label
     report: Report
+    sample_relabel: SampleRelabel
 
     @model_validator(mode="after")
     def _names_once(self) -> Self:

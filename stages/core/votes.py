@@ -1,9 +1,16 @@
 """From votes to one label a face."""
 
+import numpy as np
 import pandas as pd
+from scipy.special import softmax
 
 from stages.core.records import UNRESOLVED
 from stages.core.rounds import order_of
+
+EM_STEPS = 100  # most; it ends when the likelihood stands still
+RIGHT_ANSWERS = 10  # made-up faces a label that everybody got right: the prior of their matrices
+LEAST = 1e-10  # probability; crowd-kit's own, so that nothing is impossible
+TIE = 0.5 + 1e-6  # a posterior up to here, rounding apart, decides nothing
 
 
 def latest_votes(votes: pd.DataFrame) -> pd.DataFrame:
@@ -45,4 +52,60 @@ def majority(votes: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index()[[*key, "label", "confidence", "votes", "agreement"]]
 
 
-AGGREGATIONS = {"majority": majority}
+def dawid_skene(votes: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a face: its likeliest label, each person weighed by what they mix up.
+
+    Expectation-maximisation over everybody's confusion matrices (Dawid and Skene 1979, Maximum
+    Likelihood Estimation of Observer Error-Rates), by crowd-kit, on the independent votes: faces
+    asked again because a model doubted them show people at their worst, and would turn the matrices
+    over. Everybody starts with a few right answers, so that without overlap all are believed.
+    `unsure` and `not_a_face` are labels like the others. A tie is `unresolved`, and so is a face
+    whose likeliest label nobody gave it.
+
+    Args:
+        votes: columns batch, face_id, annotator, label, purpose; one row a person and face.
+
+    Returns:
+        The columns of `majority`; confidence is the posterior of the likeliest label.
+    """
+    table = majority(votes)
+    if table.empty:
+        return table
+    key = ["batch", "face_id"]
+    ordered = votes.sort_values([*key, "annotator"])  # sums of floats depend on the order
+    answers = ordered.rename(columns={"annotator": "worker"})[["worker", "label"]]
+    answers = answers.assign(task=ordered.groupby(key).ngroup())
+    posterior = _posterior(answers, (ordered["purpose"] != "relabel").to_numpy())
+    label, confidence = posterior.idxmax(axis=1), posterior.max(axis=1)
+    given = pd.MultiIndex.from_frame(answers[["task", "label"]])
+    was_given = pd.MultiIndex.from_arrays([label.index, label]).isin(given)
+    return table.assign(
+        label=label.where(was_given & (confidence > TIE), UNRESOLVED), confidence=confidence
+    )
+
+
+def _posterior(answers: pd.DataFrame, independent: np.ndarray) -> pd.DataFrame:
+    """Return each label's probability for each task: rows tasks, columns labels, both sorted."""
+    from crowdkit.aggregation import DawidSkene  # here, for it takes seconds to import
+
+    labels, workers = sorted(set(answers["label"])), sorted(set(answers["worker"]))
+    made_up = pd.DataFrame(
+        [
+            (worker, label, f"{label} {at}")
+            for worker in workers
+            for label in labels
+            for at in range(RIGHT_ANSWERS)
+        ],
+        columns=["worker", "label", "task"],
+    )
+    truth = made_up.drop_duplicates("task").set_index("task")["label"]
+    model = DawidSkene(EM_STEPS).fit(pd.concat([answers[independent], made_up]), truth)
+    log_errors, log_priors = (
+        np.log(found.clip(lower=LEAST)) for found in (model.errors_[labels], model.priors_[labels])
+    )
+    said = log_errors.loc[pd.MultiIndex.from_frame(answers[["worker", "label"]])]
+    log_likelihood = said.groupby(answers["task"].to_numpy()).sum() + log_priors
+    return pd.DataFrame(softmax(log_likelihood.to_numpy(), axis=1), log_likelihood.index, labels)
+
+
+AGGREGATIONS = {"majority": majority, "dawid-skene": dawid_skene}

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
@@ -25,6 +26,18 @@ def write_head(head: Head, path: Path) -> None:
     content = save({name: getattr(head, name) for name in ARRAYS}, {"faceloop": json.dumps(about)})
     with replacing(path) as partial:
         partial.write_bytes(content)
+
+
+def read_out_of_fold(round_name: str) -> pd.DataFrame:
+    """Return what each training face of a round was given while it was held out.
+
+    Raises:
+        FaceloopError: it is not there yet.
+    """
+    path = MODELS_DIR / f"{round_name}.out_of_fold.parquet"
+    if not path.is_file():
+        raise FaceloopError(f"{path} is not here: run 'dvc repro' or 'dvc pull'")
+    return pd.read_parquet(path)
 
 
 def read_head(path: Path) -> Head:

@@ -1,0 +1,46 @@
+"""Labels that are probably wrong: those that a model which never saw them finds unlikely."""
+
+import numpy as np
+import pandas as pd
+from cleanlab.rank import get_label_quality_scores
+
+
+def label_quality(labels: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Return how likely each label is, in [0, 1]: cleanlab's self-confidence.
+
+    Kuan and Mueller 2022, Model-agnostic label quality scoring to detect real-world label errors.
+    Of cleanlab's scores it found most flipped labels (docs/benchmarks.md).
+
+    Args:
+        labels: int of shape (n,), indices into the classes.
+        p: out-of-fold probabilities of shape (n, C).
+    """
+    if len(labels) == 0:
+        return np.empty(0)
+    return np.asarray(get_label_quality_scores(labels, p, method="self_confidence"))
+
+
+def most_suspicious(quality: np.ndarray, face_ids: np.ndarray, size: int) -> np.ndarray:
+    """Return positions of the `size` labels of least quality, the worst first; ties go by id."""
+    return np.lexsort((face_ids, quality))[:size]
+
+
+def may_be_asked_again(
+    labelled: pd.DataFrame, asked_before: pd.Series, held_out: set[str]
+) -> np.ndarray:
+    """Return a mask of the training faces whose label may be doubted.
+
+    Not those that several people saw or that were asked again before: the model would ask for the
+    same hard faces for ever. And not those near the next over-fitting set, which judges models.
+
+    Args:
+        labelled: columns face_id, group, split, votes.
+        asked_before: ids of faces that were queued to be relabelled.
+        held_out: groups of the next over-fitting set.
+    """
+    return np.asarray(
+        (labelled["split"] == "train")
+        & (labelled["votes"] < 2)
+        & ~labelled["face_id"].isin(asked_before)
+        & ~labelled["group"].isin(list(held_out))
+    )

@@ -1,0 +1,39 @@
+"""Pick training faces whose label the model doubts, to be asked about once more, blind."""
+
+from stages.core.anchors import place_rows
+from stages.core.label_errors import label_quality, may_be_asked_again, most_suspicious
+from stages.core.records import FACE, LABELLED, QUEUE, p_columns, queue_rows, stacked
+from stages.core.rounds import rounds_up_to
+from stages.core.splits import next_overfit_groups
+from stages.files.console import run_stage
+from stages.files.heads import read_out_of_fold
+from stages.files.labels import known_rounds, read_queue
+from stages.files.params import read_params
+from stages.files.tables import LABELLED_DIR, QUEUE_DIR, read_csv, read_faces, write_csv
+
+
+def main() -> None:
+    """Write `data/queue/relabel.csv`: as many faces as `share` of the diverse ones."""
+    settings = read_params()
+    candidate, classes = settings.rounds.candidate, settings.classes
+    labelled = read_csv(LABELLED_DIR / f"{candidate}.csv", LABELLED)
+    faces = read_faces(settings.batches)
+    rounds = rounds_up_to(candidate, known_rounds(settings.rounds))
+    queues = stacked([read_queue(name) for name in rounds], QUEUE)
+    again = queues[queues["purpose"] == "relabel"]
+    asked_before = place_rows(again, faces, settings.merge_labels.min_iou)
+    held_out = next_overfit_groups(labelled, settings)
+    free = labelled[may_be_asked_again(labelled, asked_before, held_out)]
+    judged = read_out_of_fold(candidate).merge(free[FACE], on=FACE)
+    labels = judged["label"].map(classes.index).to_numpy(dtype=int)
+    quality = label_quality(labels, judged[p_columns(classes)].to_numpy())
+    size = round(settings.sample_relabel.share * len(read_csv(QUEUE_DIR / "diverse.csv", QUEUE)))
+    picked = most_suspicious(quality, judged["face_id"].to_numpy(), size)
+    doubted = judged.iloc[picked][FACE].assign(score=1 - quality[picked]).merge(faces, on=FACE)
+    queue = queue_rows(doubted, "relabel", reason="label_error", score=doubted["score"])
+    write_csv(queue.sort_values("face_id"), QUEUE_DIR / "relabel.csv")
+    print(f"sample_relabel: {len(queue)} of {len(judged)} training faces that one person labelled")
+
+
+if __name__ == "__main__":
+    run_stage(main)
