@@ -1,0 +1,296 @@
+"""Balance of a batch: whom it shows, estimated before anyone labels it, against what was wanted."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from stages.core.coverage import nearest_distance, typical_distance
+from stages.core.quantification import RandomLabels, draw_groups_anew, estimate_shares
+from stages.core.records import p_columns
+from stages.core.settings import Balance
+
+CLASS = "class"  # the key of class shares among the targets; no column may be named so
+VERDICTS = ("skewed", "open", "met")  # the worst first
+
+
+class BatchFaces(NamedTuple):
+    """A batch's distinct faces that have a class, or may get one.
+
+    faces: columns group, label ("" where there is none yet) and the user's own.
+    looked_at: positions of the unlabelled faces, or of a random part of them.
+    features: float32 of shape (n_looked_at, d), of length 1.
+    p: (n_looked_at, C), the model's probabilities.
+    """
+
+    faces: pd.DataFrame
+    looked_at: np.ndarray
+    features: np.ndarray
+    p: np.ndarray
+
+
+def drawn_at_random(
+    labelled: pd.DataFrame, classes: Sequence[str], rejected: Collection[str]
+) -> pd.DataFrame:
+    """Return the labelled faces that chance had asked about, of rounds that were not rejected."""
+    return labelled[
+        labelled["inclusion_probability"].notna()
+        & labelled["label"].isin(list(classes))
+        & ~labelled["round"].isin(list(rejected))
+    ]
+
+
+def unseen_probabilities(
+    random: pd.DataFrame, p: np.ndarray, out_of_fold: pd.DataFrame, classes: Sequence[str]
+) -> RandomLabels:
+    """Return random labels beside probabilities of models that did not train on these faces.
+
+    Args:
+        random: columns of LABELLED.
+        p: (n, C), of the candidate; for faces that it was trained on, the out-of-fold row stands
+            instead, and one without such a row is left out.
+        out_of_fold: columns batch, face_id and p_columns.
+        classes: the C classes.
+    """
+    face = ["batch", "face_id"]
+    held_out = random[face].merge(out_of_fold, on=face, how="left")[p_columns(classes)].to_numpy()
+    trained = (random["split"] == "train").to_numpy()
+    p = np.where(trained[:, None], held_out, p)
+    known = ~np.isnan(p).any(axis=1)
+    labels = random["label"].map(list(classes).index).to_numpy(dtype=np.int64)
+    return RandomLabels(p[known], labels[known], random["group"].to_numpy()[known])
+
+
+def class_shares(
+    batch: BatchFaces,
+    random: RandomLabels,
+    cells: Sequence[np.ndarray],
+    classes: Sequence[str],
+    wanted: Balance,
+    rng: np.random.Generator,
+) -> list[tuple[dict[str, Any], dict[str, Any]] | None]:
+    """Return, for each cell of a batch, class shares of its unlabelled faces and of all of it.
+
+    What is labelled is counted; only the rest is estimated.
+
+    Args:
+        batch: its faces.
+        random: randomly drawn labels, of any batch.
+        cells: masks over batch.faces.
+        classes: the C classes.
+        wanted: method, bootstrap, confidence; a cell where fewer than min_cell unlabelled faces
+            were looked at gives None.
+        rng: of the bootstrap.
+    """
+    groups, labels = batch.faces["group"].to_numpy(), batch.faces["label"].to_numpy()
+    inside = [cell[batch.looked_at] for cell in cells]
+    enough = [rows.sum() >= wanted.min_cell for rows in inside]
+    sets = [
+        (batch.p[rows], groups[batch.looked_at[rows]])
+        for rows, is_enough in zip(inside, enough, strict=True)
+        if is_enough
+    ]
+    estimates = iter(estimate_shares(wanted.method, random, sets, wanted.bootstrap, rng))
+    found: list[tuple[dict[str, Any], dict[str, Any]] | None] = []
+    for cell, is_enough in zip(cells, enough, strict=True):
+        if not is_enough:
+            found.append(None)
+            continue
+        of_pool = next(estimates)
+        counted = np.array([(labels[cell] == name).sum() for name in classes])
+        unlabelled = cell.sum() - counted.sum()
+        of_all = (counted + unlabelled * of_pool) / cell.sum()
+        found.append(
+            (
+                with_intervals(of_pool, classes, wanted.confidence),
+                with_intervals(of_all, classes, wanted.confidence),
+            )
+        )
+    return found
+
+
+def with_intervals(
+    draws: np.ndarray, names: Sequence[str], confidence: float
+) -> dict[str, dict[str, float]]:
+    """Return value, low and high by name of draws (1 + replicates, n), the estimate first."""
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(draws[1:], [tail, 1 - tail], axis=0)
+    return {
+        name: {
+            "value": float(draws[0, at]),
+            "low": float(min(low[at], draws[0, at])),
+            "high": float(max(high[at], draws[0, at])),
+        }
+        for at, name in enumerate(names)
+    }
+
+
+def cells_of(values: pd.Series, least: int) -> dict[str, np.ndarray]:
+    """Return the mask of each value of a column, save values of fewer than `least` faces."""
+    counts = values[values != ""].value_counts()
+    return {name: (values == name).to_numpy() for name in sorted(counts[counts >= least].index)}
+
+
+def coverage(
+    batch: BatchFaces, labelled: np.ndarray, wanted: Balance, rng: np.random.Generator
+) -> dict[str, Any] | None:
+    """Return the share of the unlabelled faces that is far from every labelled one.
+
+    Far is further than the typical distance of two faces of one cluster.
+
+    Args:
+        batch: its faces.
+        labelled: float32 of shape (m, d), all labelled faces of all batches.
+        wanted: clusters, bootstrap and confidence.
+        rng: of the clusters and the bootstrap.
+
+    Returns:
+        distance (cosine) and far; None where nothing is labelled or nothing is left.
+    """
+    if len(labelled) == 0 or len(batch.looked_at) == 0:
+        return None
+    limit = typical_distance(batch.features, wanted.clusters, rng)
+    far = nearest_distance(batch.features, labelled) > limit
+    groups = batch.faces["group"].to_numpy()[batch.looked_at]
+    weights = draw_groups_anew(groups, wanted.bootstrap, rng)
+    draws = (weights @ far / weights.sum(axis=1))[:, None]
+    return {"distance": limit, "far": with_intervals(draws, ["far"], wanted.confidence)["far"]}
+
+
+def balance_of(
+    batch: BatchFaces,
+    random: RandomLabels,
+    labelled: np.ndarray,
+    columns: Sequence[str],
+    classes: Sequence[str],
+    wanted: Balance,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    """Return the balance report of a batch.
+
+    Args:
+        batch: its faces.
+        random: randomly drawn labels, of any batch.
+        labelled: (m, d), embeddings of all labelled faces.
+        columns: the user's columns in batch.faces.
+        classes: the C classes.
+        wanted: targets and limits.
+        rng: of clusters and bootstrap.
+
+    Returns:
+        pool, batch: class shares, or None where `reason` says why; columns: by column and value,
+        faces, share and class shares; coverage; targets, verdict and reasons.
+    """
+    n, reason = len(batch.faces), None
+    if len(random.labels) < wanted.min_random:
+        reason = f"{len(random.labels)} randomly drawn labels, {wanted.min_random} are needed"
+    elif len(batch.looked_at) < wanted.min_cell:
+        reason = f"{len(batch.looked_at)} faces left unlabelled, {wanted.min_cell} are needed"
+    values = {column: cells_of(batch.faces[column], wanted.min_cell) for column in columns}
+    cells = [np.ones(n, dtype=bool), *(cell for by in values.values() for cell in by.values())]
+    unknown = [None] * len(cells)
+    whole, *rest = (
+        class_shares(batch, random, cells, classes, wanted, rng) if reason is None else unknown
+    )
+    inner = iter(rest)
+    shares: dict[str, Any] = {CLASS: None if whole is None else whole[1]}
+    about: dict[str, Any] = {}
+    for column, by in values.items():
+        about[column] = {
+            name: {
+                "faces": int(cell.sum()),
+                "share": float(cell.mean()),
+                CLASS: None if (one := next(inner)) is None else one[1],
+            }
+            for name, cell in by.items()
+        }
+        shares[column] = {
+            name: dict.fromkeys(("value", "low", "high"), one["share"])
+            for name, one in about[column].items()
+        }
+    targets = against_targets(shares, wanted.min_cell / max(n, 1), wanted)
+    figures = {
+        "reason": reason,
+        "random_labels": len(random.labels),
+        "pool": None if whole is None else whole[0],
+        "batch": None if whole is None else whole[1],
+        "columns": about,
+        "coverage": coverage(batch, labelled, wanted, rng),
+        "targets": targets,
+        "verdict": verdict_of(targets),
+    }
+    return figures | {"reasons": in_words(figures)}
+
+
+def against_targets(
+    shares: dict[str, dict[str, Any] | None], least: float, wanted: Balance
+) -> list[dict[str, Any]]:
+    """Return each share that has a target, with its verdict: skewed, open or met.
+
+    Skewed and met hold for the whole interval: it lies beyond the tolerance, or within.
+
+    Args:
+        shares: by column (`class` for the classes) and value: value, low and high; None where a
+            column's are unknown.
+        least: the share below which a value is not shown.
+        wanted: targets and tolerance.
+    """
+    found = []
+    for column, targets in wanted.targets.items():
+        of_column = shares.get(column)
+        for name, target in targets.items():
+            if of_column is None:
+                share: dict[str, Any] = {"value": None, "low": 0.0, "high": 1.0}
+            else:
+                share = of_column.get(name, {"value": None, "low": 0.0, "high": least})
+            lowest, highest = target - wanted.tolerance, target + wanted.tolerance
+            if share["high"] < lowest or share["low"] > highest:
+                verdict = "skewed"
+            else:
+                met = lowest <= share["low"] and share["high"] <= highest
+                verdict = "met" if met else "open"
+            found.append(
+                {"column": column, "name": name, **share, "target": target, "verdict": verdict}
+            )
+    return found
+
+
+def verdict_of(targets: Sequence[dict[str, Any]]) -> str | None:
+    """Return the worst verdict among targets; None without any."""
+    found = {one["verdict"] for one in targets}
+    return next((verdict for verdict in VERDICTS if verdict in found), None)
+
+
+def in_words(figures: dict[str, Any]) -> list[str]:
+    """Return what a person should know of a batch's balance, in a few clauses."""
+    targets, coverage = figures["targets"], figures["coverage"]
+    told = [one for one in targets if one["verdict"] == figures["verdict"] != "met"]
+    said = [_clause(one) for one in told]
+    if figures["verdict"] == "met":
+        said.append("every share is within the tolerance of its target")
+    if figures["verdict"] is None and figures["batch"] is not None:
+        shares = (f"{name} {percent(share)}" for name, share in figures["batch"].items())
+        said.append(f"{', '.join(shares)}; no target is set")
+    if figures["reason"]:
+        said.append(f"class shares are not known yet: {figures['reason']}")
+    if coverage is not None:
+        said.append(f"{percent(coverage['far'])} of the pool far from any label")
+    return said
+
+
+def _clause(one: dict[str, Any]) -> str:
+    if one["value"] is not None:
+        shown = percent(one)
+    else:
+        shown = "not known" if one["high"] == 1 else f"under {100 * one['high']:.0f} %"
+    column = "" if one["column"] == CLASS else f"{one['column']} "
+    return f"{column}{one['name']} {shown}, target {100 * one['target']:.0f} %: {one['verdict']}"
+
+
+def percent(share: dict[str, Any]) -> str:
+    """Return a share as text, such as `9 % [5, 14]`; without an interval where it was counted."""
+    text = f"{100 * share['value']:.0f} %"
+    if share["low"] == share["high"]:
+        return text
+    return f"{text} [{100 * share['low']:.0f}, {100 * share['high']:.0f}]"
