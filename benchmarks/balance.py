@@ -6,7 +6,7 @@ Dirichlet distribution. Prints how often the interval held the true share.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,21 +34,22 @@ def main() -> None:
     """Print coverage, width and error, on average and class by class."""
     parser = argparse.ArgumentParser(prog="benchmarks.balance", description=__doc__)
     parser.add_argument("--trials", type=int, default=100)
-    trials = parser.parse_args().trials
+    parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
+    arguments = parser.parse_args()
     settings = read_params(ROOT / "params.yaml")
     rows = pd.DataFrame(
         row
         for column in ("race", "gender")
         for data in [read_embedded(column)]
-        for trial in range(trials)
-        for row in run_trial(column, data, trial, settings)
+        for trial in range(arguments.trials)
+        for row in run_trial(column, data, trial, arguments.methods, settings)
     )
     print_table(rows.groupby(BY).agg(SHOWN).reset_index())
     print_table(rows.groupby([*BY, "class"]).agg(SHOWN).reset_index())
 
 
 def run_trial(
-    column: str, data: Embedded, trial: int, settings: Settings
+    column: str, data: Embedded, trial: int, methods: Sequence[str], settings: Settings
 ) -> Iterator[dict[str, Any]]:
     """Yield a row for each number of random labels, method and class."""
     rng = generator(trial, "balance", column)
@@ -63,7 +64,7 @@ def run_trial(
     for n in RANDOM_LABELS:
         drawn = rest[:n]
         random = RandomLabels(predict(head, data.features[drawn]), data.labels[drawn], drawn)
-        for method in METHODS:
+        for method in methods:
             (draws,) = estimate_shares(method, random, [(p, batch)], REPLICATES, rng)
             found = with_intervals(draws, data.classes, settings.balance.confidence)
             for share, (name, one) in zip(true, found.items(), strict=True):

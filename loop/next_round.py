@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from loop.balance import check_balance, check_sources
 from loop.dvc import run_dvc, stale_stages
 from loop.edit_params import edit_params
 from loop.state import GO_ON, State, next_step, read_state
@@ -22,6 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch", metavar="NAME", help="a folder of data/raw: start the next outer iteration on it"
     )
+    parser.add_argument(
+        "--anyway", action="store_true", help="open the first queue of a batch that is skewed"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -34,14 +38,15 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if arguments.batch:
         return open_batch(state, arguments.batch)
-    return open_round(state)
+    return open_round(state, arguments.anyway)
 
 
-def open_round(state: State) -> int:
+def open_round(state: State, anyway: bool = False) -> int:
     """Freeze the drawn queue as the next round's, and move params.yaml on.
 
     Raises:
-        FaceloopError: the pipeline is stale, the gate says stop, or nothing is left to ask.
+        FaceloopError: the pipeline is stale, the gate says stop, nothing is left to ask, or the
+            batch is skewed and params.yaml refuses that.
     """
     require_fresh(state)
     if state.gate is None or state.drawn is None:
@@ -53,6 +58,7 @@ def open_round(state: State) -> int:
         )
     if state.drawn.empty:
         raise FaceloopError("the pool is exhausted: go on with 'faceloop next --batch NAME'")
+    check_balance(state, anyway)
     name = next_round(state.candidate, new_batch=False) if len(state.queue) else state.candidate
     freeze_queue(state, name)
     if name != state.candidate:
@@ -86,6 +92,7 @@ def open_batch(state: State, batch: str) -> int:
     if not re.fullmatch(NAME_PATTERN, batch):
         raise FaceloopError(f"batch {batch!r}: rename the folder; allowed: letters, digits, _ . -")
     list_sources(batch)
+    check_sources(batch, state.settings)
     if len(state.queue):
         require_fresh(state)
     track_batch(RAW_DIR / batch)

@@ -1,6 +1,6 @@
 """Balance of a batch: whom it shows, estimated before anyone labels it, against what was wanted."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,7 +64,7 @@ def unseen_probabilities(
 
 def class_shares(
     batch: BatchFaces,
-    random: RandomLabels,
+    by_chance: RandomLabels,
     cells: Sequence[np.ndarray],
     classes: Sequence[str],
     wanted: Balance,
@@ -76,7 +76,7 @@ def class_shares(
 
     Args:
         batch: its faces.
-        random: randomly drawn labels, of any batch.
+        by_chance: randomly drawn labels, of any batch.
         cells: masks over batch.faces.
         classes: the C classes.
         wanted: method, bootstrap, confidence; a cell where fewer than min_cell unlabelled faces
@@ -91,7 +91,7 @@ def class_shares(
         for rows, is_enough in zip(inside, enough, strict=True)
         if is_enough
     ]
-    estimates = iter(estimate_shares(wanted.method, random, sets, wanted.bootstrap, rng))
+    estimates = iter(estimate_shares(wanted.method, by_chance, sets, wanted.bootstrap, rng))
     found: list[tuple[dict[str, Any], dict[str, Any]] | None] = []
     for cell, is_enough in zip(cells, enough, strict=True):
         if not is_enough:
@@ -160,7 +160,7 @@ def coverage(
 
 def balance_of(
     batch: BatchFaces,
-    random: RandomLabels,
+    by_chance: RandomLabels,
     labelled: np.ndarray,
     columns: Sequence[str],
     classes: Sequence[str],
@@ -171,7 +171,7 @@ def balance_of(
 
     Args:
         batch: its faces.
-        random: randomly drawn labels, of any batch.
+        by_chance: randomly drawn labels, of any batch.
         labelled: (m, d), embeddings of all labelled faces.
         columns: the user's columns in batch.faces.
         classes: the C classes.
@@ -183,15 +183,15 @@ def balance_of(
         faces, share and class shares; coverage; targets, verdict and reasons.
     """
     n, reason = len(batch.faces), None
-    if len(random.labels) < wanted.min_random:
-        reason = f"{len(random.labels)} randomly drawn labels, {wanted.min_random} are needed"
+    if len(by_chance.labels) < wanted.min_random:
+        reason = f"{len(by_chance.labels)} randomly drawn labels, {wanted.min_random} are needed"
     elif len(batch.looked_at) < wanted.min_cell:
         reason = f"{len(batch.looked_at)} faces left unlabelled, {wanted.min_cell} are needed"
     values = {column: cells_of(batch.faces[column], wanted.min_cell) for column in columns}
     cells = [np.ones(n, dtype=bool), *(cell for by in values.values() for cell in by.values())]
     unknown = [None] * len(cells)
     whole, *rest = (
-        class_shares(batch, random, cells, classes, wanted, rng) if reason is None else unknown
+        class_shares(batch, by_chance, cells, classes, wanted, rng) if reason is None else unknown
     )
     inner = iter(rest)
     shares: dict[str, Any] = {CLASS: None if whole is None else whole[1]}
@@ -209,10 +209,10 @@ def balance_of(
             name: dict.fromkeys(("value", "low", "high"), one["share"])
             for name, one in about[column].items()
         }
-    targets = against_targets(shares, wanted.min_cell / max(n, 1), wanted)
+    targets = against_targets(shares, wanted.min_cell / max(n, 1), wanted.targets, wanted.tolerance)
     figures = {
         "reason": reason,
-        "random_labels": len(random.labels),
+        "random_labels": len(by_chance.labels),
         "pool": None if whole is None else whole[0],
         "batch": None if whole is None else whole[1],
         "columns": about,
@@ -224,7 +224,10 @@ def balance_of(
 
 
 def against_targets(
-    shares: dict[str, dict[str, Any] | None], least: float, wanted: Balance
+    shares: Mapping[str, dict[str, Any] | None],
+    least: float,
+    targets: Mapping[str, Mapping[str, float]],
+    tolerance: float,
 ) -> list[dict[str, Any]]:
     """Return each share that has a target, with its verdict: skewed, open or met.
 
@@ -234,17 +237,18 @@ def against_targets(
         shares: by column (`class` for the classes) and value: value, low and high; None where a
             column's are unknown.
         least: the share below which a value is not shown.
-        wanted: targets and tolerance.
+        targets: shares wanted, by column and value.
+        tolerance: a share this near its target is no skew.
     """
     found = []
-    for column, targets in wanted.targets.items():
+    for column, of_targets in targets.items():
         of_column = shares.get(column)
-        for name, target in targets.items():
+        for name, target in of_targets.items():
             if of_column is None:
                 share: dict[str, Any] = {"value": None, "low": 0.0, "high": 1.0}
             else:
                 share = of_column.get(name, {"value": None, "low": 0.0, "high": least})
-            lowest, highest = target - wanted.tolerance, target + wanted.tolerance
+            lowest, highest = target - tolerance, target + tolerance
             if share["high"] < lowest or share["low"] > highest:
                 verdict = "skewed"
             else:
@@ -266,7 +270,7 @@ def in_words(figures: dict[str, Any]) -> list[str]:
     """Return what a person should know of a batch's balance, in a few clauses."""
     targets, coverage = figures["targets"], figures["coverage"]
     told = [one for one in targets if one["verdict"] == figures["verdict"] != "met"]
-    said = [_clause(one) for one in told]
+    said = [clause(one) for one in told]
     if figures["verdict"] == "met":
         said.append("every share is within the tolerance of its target")
     if figures["verdict"] is None and figures["batch"] is not None:
@@ -279,7 +283,8 @@ def in_words(figures: dict[str, Any]) -> list[str]:
     return said
 
 
-def _clause(one: dict[str, Any]) -> str:
+def clause(one: dict[str, Any]) -> str:
+    """Return a share beside its target as text: `country fr 80 %, target 50 %: skewed`."""
     if one["value"] is not None:
         shown = percent(one)
     else:

@@ -120,7 +120,7 @@ def draw_groups_anew(groups: np.ndarray, replicates: int, rng: np.random.Generat
 
 def estimate_shares(
     method: str,
-    random: RandomLabels,
+    by_chance: RandomLabels,
     unlabelled: Sequence[tuple[np.ndarray, np.ndarray]],
     replicates: int,
     rng: np.random.Generator,
@@ -133,22 +133,22 @@ def estimate_shares(
 
     Args:
         method: a key of METHODS.
-        random: labels of faces drawn at random, one at least.
+        by_chance: labels of faces drawn at random, one at least.
         unlabelled: the sets, as p (m, C) and groups (m,); at least one face each.
         replicates: number of draws.
         rng: of the draws.
     """
-    n, n_classes = random.p.shape
-    counts = draw_groups_anew(random.groups, replicates, rng)
+    n, n_classes = by_chance.p.shape
+    counts = draw_groups_anew(by_chance.groups, replicates, rng)
     sets = [(p, draw_groups_anew(groups, replicates, rng)) for p, groups in unlabelled]
-    labels = np.append(random.labels, np.arange(n_classes))
+    labels = np.append(by_chance.labels, np.arange(n_classes))
     found: list[list[np.ndarray]] = [[] for _ in sets]
     for draw in range(replicates + 1):
         if draw == 0:
-            stand_ins, weight = np.tile(random.p.mean(axis=0), (n_classes, 1)), HINT
+            stand_ins, weight = np.tile(by_chance.p.mean(axis=0), (n_classes, 1)), HINT
         else:
-            stand_ins, weight = random.p[rng.integers(n, size=n_classes)], 1.0
-        known = np.vstack([random.p, stand_ins])
+            stand_ins, weight = by_chance.p[rng.integers(n, size=n_classes)], 1.0
+        known = np.vstack([by_chance.p, stand_ins])
         count = np.append(counts[draw], np.full(n_classes, weight))
         for shares, (p, weights) in zip(found, sets, strict=True):
             shares.append(METHODS[method](known, labels, count, p, weights[draw]))

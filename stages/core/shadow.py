@@ -135,8 +135,8 @@ def labels_saved(
 
 def compare_arms(
     held_out: HeldOut,
-    random: Mapping[int, Head],
-    active: Mapping[int, Head],
+    by_chance: Mapping[int, Head],
+    picked: Mapping[int, Head],
     metric: str,
     settings: EvalShadow,
     rng: np.random.Generator,
@@ -145,8 +145,8 @@ def compare_arms(
 
     Args:
         held_out: the current validation set; its two models are not used.
-        random: heads by the number of random labels they were trained on.
-        active: the same of picked labels; it may go on to more.
+        by_chance: heads by the number of random labels they were trained on.
+        picked: the same of picked labels; it may go on to more.
         metric: what labels_saved and the curves are in.
         settings: bootstrap and confidence.
         rng: of the bootstrap over validation groups: the same draws for all heads.
@@ -155,21 +155,21 @@ def compare_arms(
         random, active, delta (active - random): figures with low and high; labels_saved; curve:
         labels, random, active.
     """
-    n, classes = max(random), list(random[max(random)].classes)
-    equal = replace(held_out, accepted=random[n], candidate=active[n])
-    found = compare(judge(equal), classes, settings, rng)
-    draws = _scores(held_out, [*random.values(), *active.values()], metric, settings, rng)
-    by_random, by_active = draws[:, : len(random)], draws[:, len(random) :]
-    at_n = by_random[:, list(random).index(n)]
-    scores = dict(zip(active, by_active[0], strict=True))
+    n = max(by_chance)
+    equal = replace(held_out, accepted=by_chance[n], candidate=picked[n])
+    found = compare(judge(equal), by_chance[n].classes, settings, rng)
+    draws = _scores(held_out, [*by_chance.values(), *picked.values()], metric, settings, rng)
+    random, active = draws[:, : len(by_chance)], draws[:, len(by_chance) :]
+    at_n = random[:, list(by_chance).index(n)]
+    scores = dict(zip(picked, active[0], strict=True))
     return {
         "random": {name: found["accepted"][name] for name in METRICS},
         "active": {name: found["candidate"][name] for name in METRICS},
         "delta": found["delta"],
-        "labels_saved": labels_saved(list(active), by_active, at_n, n, settings.confidence),
+        "labels_saved": labels_saved(list(picked), active, at_n, n, settings.confidence),
         "curve": [
             {"labels": size, "random": float(score), "active": float(scores[size])}
-            for size, score in zip(random, by_random[0], strict=True)
+            for size, score in zip(by_chance, random[0], strict=True)
         ],
     }
 
