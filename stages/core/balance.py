@@ -179,8 +179,8 @@ def balance_of(
         rng: of clusters and bootstrap.
 
     Returns:
-        pool, batch: class shares, or None where `reason` says why; columns: by column and value,
-        faces, share and class shares; coverage; targets, verdict and reasons.
+        pool, batch: class shares, or None where `reason` says why; columns, coverage, targets,
+        verdict; reasons: in words.
     """
     n, reason = len(batch.faces), None
     if len(by_chance.labels) < wanted.min_random:
@@ -193,22 +193,15 @@ def balance_of(
     whole, *rest = (
         class_shares(batch, by_chance, cells, classes, wanted, rng) if reason is None else unknown
     )
-    inner = iter(rest)
+    about = columns_figures(batch, values, rest)
     shares: dict[str, Any] = {CLASS: None if whole is None else whole[1]}
-    about: dict[str, Any] = {}
-    for column, by in values.items():
-        about[column] = {
-            name: {
-                "faces": int(cell.sum()),
-                "share": float(cell.mean()),
-                CLASS: None if (one := next(inner)) is None else one[1],
-            }
-            for name, cell in by.items()
-        }
-        shares[column] = {
+    shares |= {
+        column: {
             name: dict.fromkeys(("value", "low", "high"), one["share"])
-            for name, one in about[column].items()
+            for name, one in figures["values"].items()
         }
+        for column, figures in about.items()
+    }
     targets = against_targets(shares, wanted.min_cell / max(n, 1), wanted.targets, wanted.tolerance)
     figures = {
         "reason": reason,
@@ -221,6 +214,36 @@ def balance_of(
         "verdict": verdict_of(targets),
     }
     return figures | {"reasons": in_words(figures)}
+
+
+def columns_figures(
+    batch: BatchFaces,
+    values: Mapping[str, Mapping[str, np.ndarray]],
+    shares: Sequence[tuple[dict[str, Any], dict[str, Any]] | None],
+) -> dict[str, Any]:
+    """Return, by column, its values' faces, share and class shares, and what is not shown.
+
+    Args:
+        batch: its faces.
+        values: the masks of the values that are shown, by column.
+        shares: of `class_shares`, for these masks in their order.
+    """
+    inner, about = iter(shares), {}
+    for column, cells in values.items():
+        known = batch.faces.loc[batch.faces[column] != "", column]
+        about[column] = {
+            "values": {
+                name: {
+                    "faces": int(cell.sum()),
+                    "share": float(cell.mean()),
+                    CLASS: None if (one := next(inner)) is None else one[1],
+                }
+                for name, cell in cells.items()
+            },
+            "withheld": int(known.nunique()) - len(cells),
+            "unknown": len(batch.faces) - len(known),
+        }
+    return about
 
 
 def against_targets(
@@ -296,6 +319,6 @@ def clause(one: dict[str, Any]) -> str:
 def percent(share: dict[str, Any]) -> str:
     """Return a share as text, such as `9 % [5, 14]`; without an interval where it was counted."""
     text = f"{100 * share['value']:.0f} %"
-    if share["low"] == share["high"]:
+    if share["high"] - share["low"] < 1e-9:
         return text
     return f"{text} [{100 * share['low']:.0f}, {100 * share['high']:.0f}]"

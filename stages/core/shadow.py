@@ -29,6 +29,7 @@ from stages.core.rounds import order_of
 from stages.core.settings import EvalShadow
 
 SMALLEST = 5  # labels, of a point of the learning curves
+TIE = 1e-9  # of scores: isotonic regression leaves a flat stretch flat but for rounding
 
 
 class Arms(NamedTuple):
@@ -85,17 +86,17 @@ def labels_needed(sizes: Sequence[int], scores: np.ndarray, wanted: float) -> tu
         (labels, 0); (first size, -1) where even that is above, (last size, 1) where none reaches.
     """
     rising = isotonic_regression(scores).x
-    if wanted < rising[0]:
+    if wanted < rising[0] - TIE:
         return float(sizes[0]), -1
-    if wanted > rising[-1]:
+    if wanted > rising[-1] + TIE:
         return float(sizes[-1]), 1
-    # A flat stretch at just this score: its middle.
+    first = int(np.flatnonzero(rising >= wanted - TIE)[0])
+    last = int(np.flatnonzero(rising <= wanted + TIE)[-1])
     logs = np.log(sizes)
-    low = np.interp(wanted, rising, logs) if (rising < wanted).any() else logs[0]
-    first, last = np.flatnonzero(rising >= wanted)[0], np.flatnonzero(rising <= wanted)[-1]
-    if rising[first] == wanted:
-        low = (logs[first] + logs[last]) / 2
-    return math.exp(low), 0
+    if first <= last:  # on a point, or on a flat stretch: its middle
+        return float(np.exp((logs[first] + logs[last]) / 2)), 0
+    share = (wanted - rising[last]) / (rising[first] - rising[last])
+    return float(np.exp(logs[last] + share * (logs[first] - logs[last]))), 0
 
 
 def labels_saved(
