@@ -55,6 +55,13 @@ def test_an_imported_seed_is_what_both_arms_start_from() -> None:
     assert list(active["face_id"]) == ["c"]
 
 
+def test_a_round_without_a_validation_set_is_no_import() -> None:
+    late = labelled([("g", "o01-i01", "train", None, "train")])
+    base, _, active = split_arms(pd.concat([ROWS, late], ignore_index=True), seed=1)
+    assert base.empty
+    assert list(active["face_id"]) == ["a", "c", "g"]
+
+
 def test_picked_faces_come_round_by_round_and_random_ones_mixed() -> None:
     rows = [
         (f"{purpose[0]}{at}-{i:02d}", f"o01-i0{at}", purpose, chance, "train")

@@ -47,7 +47,7 @@ class Arms(NamedTuple):
 def split_arms(labelled: pd.DataFrame, seed: int) -> Arms:
     """Split a round's training faces by how they were come by.
 
-    A round without a face drawn at random has picked nothing either: its faces were imported.
+    Rounds before the first with a face drawn at random have picked nothing: they were imported.
     Random faces come in a seeded order, so that the first few are a random sample of all; picked
     ones come round by round, as they were labelled.
 
@@ -56,7 +56,8 @@ def split_arms(labelled: pd.DataFrame, seed: int) -> Arms:
         seed: of the order within.
     """
     drawn = (labelled["purpose"] == "validation") & labelled["inclusion_probability"].notna()
-    looped = labelled["round"].isin(labelled.loc[drawn, "round"])
+    first = min(map(order_of, labelled.loc[drawn, "round"]), default=(math.inf, 0))
+    looped = np.array([order_of(name) >= first for name in labelled["round"]], dtype=bool)
     trains = labelled["split"] == "train"
     ordered = labelled.assign(
         order=[order_key(seed, "shadow", face) for face in labelled["face_id"]],
