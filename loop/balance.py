@@ -4,9 +4,9 @@ from typing import Any
 
 from loop.figures import balance_line, read_figures
 from loop.state import State
-from stages.core.balance import against_targets, clause
 from stages.core.errors import FaceloopError
 from stages.core.settings import Settings
+from stages.core.targets import against_targets, clause
 from stages.files.media import RAW_DIR, list_sources
 from stages.files.sources import KEY, SOURCES_DIR, read_sources
 

@@ -3,13 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from stages.core.balance import CLASS, BatchFaces, balance_of, drawn_at_random, unseen_probabilities
+from stages.core.balance import BatchFaces, balance_of, drawn_at_random, unseen_probabilities
 from stages.core.head import predict
 from stages.core.pool import open_pool
 from stages.core.quantification import RandomLabels
 from stages.core.randomness import generator
 from stages.core.records import Head
 from stages.core.settings import Settings
+from stages.core.targets import CLASS
 from stages.files.console import run_stage
 from stages.files.heads import MODELS_DIR, read_head
 from stages.files.params import read_params

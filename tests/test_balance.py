@@ -11,7 +11,6 @@ from loop import cli
 from stages import balance
 from stages.core.balance import (
     BatchFaces,
-    against_targets,
     balance_of,
     drawn_at_random,
     unseen_probabilities,
@@ -20,6 +19,7 @@ from stages.core.coverage import nearest_distance, typical_distance
 from stages.core.errors import FaceloopError
 from stages.core.quantification import RandomLabels
 from stages.core.settings import Balance
+from stages.core.targets import against_targets
 from stages.files.sources import read_sources
 from stages.files.tables import METRICS_DIR
 
