@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.scratch import DATA
-from stages.core.evaluation import confusion_by_group, figures
+from stages.core.confusion import confusion_by_group, figures
 from stages.core.fit_head import Fit, fit_head
 from stages.core.head import predict
 from stages.core.settings import Train

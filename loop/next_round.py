@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from loop.balance import check_balance, check_sources
 from loop.dvc import run_dvc, stale_stages
 from loop.edit_params import edit_params
 from loop.state import GO_ON, State, next_step, read_state
@@ -38,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--extend", metavar="N", type=int, help="add N validation faces to this round instead"
     )
+    parser.add_argument(
+        "--anyway", action="store_true", help="open the first queue of a batch that is skewed"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -52,14 +56,15 @@ def run(arguments: argparse.Namespace) -> int:
         return open_batch(state, arguments.batch)
     if arguments.extend is not None:
         return extend_round(state, arguments.extend)
-    return open_round(state)
+    return open_round(state, arguments.anyway)
 
 
-def open_round(state: State) -> int:
+def open_round(state: State, anyway: bool = False) -> int:
     """Freeze the drawn queue as the next round's, and move params.yaml on.
 
     Raises:
-        FaceloopError: the pipeline is stale, the gate says stop, or nothing is left to ask.
+        FaceloopError: the pipeline is stale, the gate says stop, nothing is left to ask, or the
+            batch is skewed and params.yaml refuses that.
     """
     require_fresh(state)
     if state.gate is None or state.drawn is None:
@@ -73,6 +78,7 @@ def open_round(state: State) -> int:
         raise FaceloopError(f"gate.on_undecided wants the gain settled first: {next_step(state)}")
     if state.drawn.empty:
         raise FaceloopError("the pool is exhausted: go on with 'faceloop next --batch NAME'")
+    check_balance(state, anyway)
     name = next_round(state.candidate, new_batch=False) if len(state.queue) else state.candidate
     without_gain = state.gate["without_gain"]
     freeze_queue(state, name)
@@ -143,6 +149,7 @@ def open_batch(state: State, batch: str) -> int:
     if not re.fullmatch(NAME_PATTERN, batch):
         raise FaceloopError(f"batch {batch!r}: rename the folder; allowed: letters, digits, _ . -")
     list_sources(batch)
+    check_sources(batch, state.settings)
     if len(state.queue):
         require_fresh(state)
     track_batch(RAW_DIR / batch)

@@ -2,6 +2,7 @@
 
 import argparse
 
+from loop.figures import balance_line, read_figures, shadow_line
 from loop.history import read_conflicts
 from loop.state import State, next_step, read_state
 from stages.files.tables import FACES_DIR
@@ -43,6 +44,9 @@ def describe(state: State) -> list[tuple[str, str]]:
         lines[1] = ("pool", f"batch {state.settings.pool}, {gate['pool_left']} faces left to ask")
         lines.append(("verdict", gate["verdict"]))
         lines += [("", f"- {reason}") for reason in gate["reasons"]]
+        for name, line in (("shadow", shadow_line), ("balance", balance_line)):
+            if (figures := read_figures(name, state)) is not None:
+                lines.append((name, line(figures)))
         if state.drawn is not None and not state.unanswered:
             lines.append(("waiting", f"{len(state.drawn)} faces picked for the next queue"))
     return [*lines, ("next", next_step(state))]

@@ -65,6 +65,8 @@ def copy_project(folder: Path) -> None:
     shutil.copy(ROOT / ".dvc/.gitignore", folder / ".dvc/.gitignore")
     (folder / "models/embedders").mkdir(parents=True)
     (folder / "models/embedders/.gitkeep").touch()
+    (folder / "data/sources").mkdir(parents=True)
+    (folder / "data/sources/.gitkeep").touch()
     (folder / "labels").mkdir()
     params = (folder / "params.yaml").read_text(encoding="utf-8")
     params = re.sub(r"(?m)^  size: 60", "  size: 16", params)

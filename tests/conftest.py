@@ -19,9 +19,11 @@ from ruamel.yaml import YAML
 
 from loop.drawing.batch import draw_batch
 from stages import (
+    balance,
     embed,
     eval_iteration,
     eval_overfit,
+    eval_shadow,
     extract_faces,
     gate,
     merge_labels,
@@ -61,6 +63,12 @@ SMALL: dict[str, Any] = {
     "train.max_iterations": 50,
     "eval_overfit.bootstrap": 100,
     "eval_iteration.bootstrap": 100,
+    "eval_shadow.bootstrap": 100,
+    "eval_shadow.min_labels": 5,
+    "eval_shadow.sizes": 2,
+    "balance.bootstrap": 100,
+    "balance.min_random": 6,
+    "balance.min_cell": 5,
     "sample_validation.size": 6,
     "sample_validation.reserve": 0,
     "sample_validation.strata": 3,
@@ -127,7 +135,9 @@ class Project:
             faces = read_batch(batch).set_index("face_id", drop=False).loc[list(ids)]
         purposes = ["validation"] * validation + ["train"] * (len(ids) - validation)
         queue = queue_rows(faces.reset_index(drop=True), "train", reason="test")
-        self.write_table(as_table(queue.assign(purpose=purposes), QUEUE), self.queue(round_name))
+        chance = [0.5] * validation + [None] * (len(ids) - validation)
+        queue = queue.assign(purpose=purposes, inclusion_probability=chance)
+        self.write_table(as_table(queue, QUEUE), self.queue(round_name))
 
     def add_votes(self, round_name: str, annotator: str, labels: dict[str, str]) -> Path:
         """Write one person's votes."""
@@ -168,7 +178,7 @@ class Project:
             for name in (self.get("rounds.accepted"), self.get("rounds.candidate")):
                 merge_labels.main(name)
                 train.main(name)
-            for stage in (eval_overfit, eval_iteration, gate):
+            for stage in (eval_overfit, eval_iteration, eval_shadow, gate, balance):
                 stage.main()
             for stage in (sample_validation, sample_uncertain, sample_diverse, sample_relabel):
                 stage.main()
@@ -259,7 +269,7 @@ def second_round_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = Project(root)
     ids = project.add_batch("pool", photos=40, per_photo=2, copies=2)
     project.set({"rounds.accepted": "o00-i00", "rounds.candidate": "o01-i00"})
-    project.add_queue("o00-i00", ids[:20])
+    project.add_queue("o00-i00", ids[:20], validation=10)
     project.add_queue("o01-i00", ids[20:44], validation=12)
     project.vote_truly("o00-i00")
     project.vote_truly("o01-i00")

@@ -111,6 +111,32 @@ class Evaluation(Block):
     bins: Annotated[int, Field(ge=2)]
 
 
+class EvalShadow(Evaluation):
+    min_labels: Annotated[int, Field(ge=5)]
+    sizes: Annotated[int, Field(ge=2, le=8)]
+
+
+class Balance(Block):
+    targets: dict[str, dict[str, Share]]
+    tolerance: Annotated[float, Field(gt=0, lt=1)]
+    on_skew: Literal["warn", "refuse"]
+    method: Literal["bbse", "emq"]
+    min_random: Count
+    min_cell: Annotated[int, Field(ge=5)]
+    clusters: Count
+    max_faces: Annotated[int, Field(ge=100)]
+    bootstrap: Annotated[int, Field(ge=100)]
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
+
+    @field_validator("targets")
+    @classmethod
+    def _shares(cls, targets: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+        for column, shares in targets.items():
+            if sum(shares.values()) > 1 + 1e-9:
+                raise ValueError(f"{column}: the shares add up to {sum(shares.values()):g}, over 1")
+        return targets
+
+
 class Gate(Block):
     metric: Literal["accuracy", "macro_f1", "balanced_accuracy"]
     target: Share
@@ -220,7 +246,9 @@ class Settings(Block):
     train: Train
     eval_overfit: Evaluation
     eval_iteration: Evaluation
+    eval_shadow: EvalShadow
     gate: Gate
+    balance: Balance
     sample_validation: SampleValidation
     sample_uncertain: SampleUncertain
     sample_diverse: SampleDiverse
@@ -235,6 +263,12 @@ class Settings(Block):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"{key}: {twice[0]!r} is named twice; allowed: each name once")
+        strange = sorted(set(self.balance.targets.get("class", {})) - set(self.classes))
+        if strange:
+            raise ValueError(
+                f"balance.targets.class: {strange[0]!r} is no class; allowed: "
+                f"{', '.join(self.classes)}"
+            )
         reserved = sorted(set(self.classes) & set(RESERVED_LABELS))
         if reserved:
             raise ValueError(f"classes: {reserved[0]!r} is always offered; leave it out")

@@ -1,0 +1,91 @@
+"""Class shares of batches skewed on purpose: `python -m benchmarks.balance [--trials 100]`.
+
+Each trial draws its own faces of UTKFace: some to train the head and some whose labels are the
+randomly drawn ones, both with the data set's own shares, and a batch whose shares come from a flat
+Dirichlet distribution. Prints how often the interval held the true share.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.real_faces import print_table
+from benchmarks.scratch import ROOT
+from benchmarks.utkface import Faces, read_faces
+from stages.core.balance import with_intervals
+from stages.core.class_shares import METHODS, RandomLabels, estimate_shares
+from stages.core.fit_head import fit_head
+from stages.core.head import predict
+from stages.core.randomness import generator
+from stages.core.settings import Settings
+from stages.files.params import read_params
+
+TRAINED_ON, BATCH = 300, 1000  # faces
+RANDOM_LABELS = (60, 180)
+REPLICATES = 200  # fewer than params.yaml has: EMQ fits its calibration anew in each
+BY = ["classes of", "random labels", "method"]
+SHOWN = {"held": "mean", "width": "mean", "error": "mean"}
+
+
+def main() -> None:
+    """Print coverage, width and error, on average and class by class."""
+    parser = argparse.ArgumentParser(prog="benchmarks.balance", description=__doc__)
+    parser.add_argument("--trials", type=int, default=100)
+    parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
+    arguments = parser.parse_args()
+    settings = read_params(ROOT / "params.yaml")
+    rows = pd.DataFrame(
+        row
+        for column in ("race", "gender")
+        for data in [read_faces(column)]
+        for trial in range(arguments.trials)
+        for row in run_trial(column, data, trial, arguments.methods, settings)
+    )
+    print_table(rows.groupby(BY).agg(SHOWN).reset_index())
+    print_table(rows.groupby([*BY, "class"]).agg(SHOWN).reset_index())
+
+
+def run_trial(
+    column: str, data: Faces, trial: int, methods: Sequence[str], settings: Settings
+) -> Iterator[dict[str, Any]]:
+    """Yield a row for each number of random labels, method and class."""
+    rng = generator(trial, "balance", column)
+    order = rng.permutation(len(data.labels))
+    train, rest = order[:TRAINED_ON], order[TRAINED_ON:]
+    head = fit_head(
+        data.features[train], data.labels[train], train, data.classes, "", settings.train, trial
+    ).head
+    rest, batch = rest[: max(RANDOM_LABELS)], skewed(data, rest[max(RANDOM_LABELS) :], rng)
+    true = np.bincount(data.labels[batch], minlength=len(data.classes)) / len(batch)
+    p = predict(head, data.features[batch])
+    for n in RANDOM_LABELS:
+        drawn = rest[:n]
+        random = RandomLabels(predict(head, data.features[drawn]), data.labels[drawn], drawn)
+        for method in methods:
+            (draws,) = estimate_shares(method, random, [(p, batch)], REPLICATES, rng)
+            found = with_intervals(draws, data.classes, settings.balance.confidence)
+            for share, (name, one) in zip(true, found.items(), strict=True):
+                yield {
+                    **dict(zip(BY, (column, n, method), strict=True)),
+                    "class": name,
+                    "held": one["low"] <= share <= one["high"],
+                    "width": one["high"] - one["low"],
+                    "error": abs(one["value"] - share),
+                }
+
+
+def skewed(data: Faces, among: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return a batch of faces with shares of chance; a class that runs out gives what it has."""
+    wanted = rng.multinomial(BATCH, rng.dirichlet(np.ones(len(data.classes))))
+    parts = []
+    for label, n in enumerate(wanted):
+        members = among[data.labels[among] == label]
+        parts.append(rng.choice(members, min(n, len(members)), replace=False))
+    return np.concatenate(parts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Is the new batch what was wanted? Whom it shows, before anyone labels it."""
+
+import numpy as np
+import pandas as pd
+
+from stages.core.balance import BatchFaces, balance_of, drawn_at_random, unseen_probabilities
+from stages.core.class_shares import RandomLabels
+from stages.core.head import predict
+from stages.core.pool import open_pool
+from stages.core.randomness import generator
+from stages.core.records import Head
+from stages.core.settings import Settings
+from stages.core.targets import CLASS
+from stages.files.console import run_stage
+from stages.files.heads import MODELS_DIR, read_head
+from stages.files.params import read_params
+from stages.files.pool import PoolTables, pool_batch, read_pool
+from stages.files.sources import read_sources
+from stages.files.tables import (
+    METRICS_DIR,
+    PLOTS_DIR,
+    embedding_width,
+    read_features,
+    write_csv,
+    write_json,
+)
+
+PLOT = ["class", "share", "low", "high", "target"]
+
+
+def main() -> None:
+    """Write `metrics/balance.json` and the points of its plot."""
+    settings = read_params()
+    candidate, wanted, name = settings.rounds.candidate, settings.balance, pool_batch(settings)
+    pool, head = read_pool(settings), read_head(MODELS_DIR / f"{candidate}.safetensors")
+    sources = read_sources(name)
+    rng = generator(settings.seed, "balance", candidate, name)
+    labelled = pool.labelled[pool.labelled["label"].isin(settings.classes)]
+    width = embedding_width(settings.batches)
+    found = balance_of(
+        batch_faces(pool, sources, head, settings, rng),
+        random_labels(pool.labelled, head, width, settings),
+        read_features(labelled, width),
+        list(sources.columns.drop("source")),
+        settings.classes,
+        wanted,
+        rng,
+    )
+    copies = int(pool.faces["duplicate_of"].notna().sum())
+    figures = {
+        "round": candidate,
+        "name": name,
+        "faces": len(pool.faces),
+        "labelled": int((labelled["batch"] == name).sum()),
+        "near_duplicates": copies / max(len(pool.faces), 1),
+        **found,
+    }
+    write_json(figures, METRICS_DIR / "balance.json")
+    targets = wanted.targets.get(CLASS, {})
+    rows = [
+        (one, share["value"], share["low"], share["high"], targets.get(one))
+        for one, share in (found["batch"] or {}).items()
+    ]
+    write_csv(pd.DataFrame(rows, columns=PLOT), PLOTS_DIR / "balance_classes.csv")
+    print(f"balance {name}: {'; '.join(found['reasons'])}")
+
+
+def batch_faces(
+    pool: PoolTables,
+    sources: pd.DataFrame,
+    head: Head,
+    settings: Settings,
+    rng: np.random.Generator,
+) -> BatchFaces:
+    """Return the pool's distinct faces with what is known of each, and what the model says."""
+    is_open = open_pool(pool.faces, pool.labelled, held_out=()).open
+    label_of = pool.labelled.set_index("face_id")["label"]
+    label = pool.faces["face_id"].map(label_of).where(lambda one: one.isin(settings.classes), "")
+    kept = np.flatnonzero(is_open | (label != "").to_numpy())
+    faces = pool.faces[["group", "source"]].assign(label=label).iloc[kept]
+    known = faces.merge(sources, on="source", how="left").fillna("")
+    unlabelled = np.flatnonzero(is_open[kept])
+    size = min(settings.balance.max_faces, len(unlabelled))
+    looked_at = np.sort(rng.choice(unlabelled, size, replace=False))
+    features = np.asarray(pool.embeddings[kept[looked_at]], dtype=np.float32)
+    return BatchFaces(known, looked_at, features, predict(head, features))
+
+
+def random_labels(
+    labelled: pd.DataFrame, head: Head, width: int, settings: Settings
+) -> RandomLabels:
+    """Return the randomly drawn labels of all batches, with probabilities of unseen faces."""
+    random = drawn_at_random(labelled, settings.classes, settings.rounds.rejected)
+    out_of_fold = pd.read_parquet(MODELS_DIR / f"{settings.rounds.candidate}.out_of_fold.parquet")
+    p = predict(head, read_features(random, width))
+    return unseen_probabilities(random, p, out_of_fold, settings.classes)
+
+
+if __name__ == "__main__":
+    run_stage(main)

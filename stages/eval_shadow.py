@@ -1,0 +1,89 @@
+"""Does picking help? The active arm against one trained on as many randomly drawn labels."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stages.core.fit_head import fit_head
+from stages.core.randomness import generator
+from stages.core.records import LABELLED, Head
+from stages.core.settings import Settings
+from stages.core.shadow import compare_arms, curve_sizes, split_arms
+from stages.files.console import run_stage
+from stages.files.evaluations import read_held_out
+from stages.files.params import read_params
+from stages.files.tables import (
+    LABELLED_DIR,
+    METRICS_DIR,
+    PLOTS_DIR,
+    embedding_width,
+    read_csv,
+    read_features,
+    write_csv,
+    write_json,
+)
+
+CURVE = ["labels", "random", "active"]
+
+
+def main() -> None:
+    """Write `metrics/shadow.json` and the points of the learning curves."""
+    settings = read_params()
+    wanted, candidate = settings.eval_shadow, settings.rounds.candidate
+    held_out = read_held_out("validation", settings)
+    labelled = read_csv(LABELLED_DIR / f"{candidate}.csv", LABELLED)
+    base, random, active = split_arms(labelled, settings.seed)
+    n = min(len(random), len(active))
+    found: dict[str, Any] = {"reason": None, "labels_saved": None}
+    if len(held_out.truth) == 0:
+        found["reason"] = "no validation set to judge on"
+    elif n < wanted.min_labels:
+        found["reason"] = (
+            f"{len(random)} labels of faces drawn at random and {len(active)} of picked ones may "
+            f"train; {wanted.min_labels} of each are needed"
+        )
+    else:
+        sizes = curve_sizes(n, wanted.sizes)
+        by_random = fit_sizes(base, random, sizes, settings)
+        by_active = fit_sizes(base, active, sorted({*sizes, len(active)}), settings)
+        rng = generator(settings.seed, "eval_shadow", candidate)
+        metric = settings.gate.metric
+        found |= compare_arms(held_out, by_random, by_active, metric, wanted, rng)
+    figures = {
+        "round": candidate,
+        "labels": n,
+        "base": len(base),
+        "metric": settings.gate.metric,
+        "n": len(held_out.truth),
+        **found,
+    }
+    curve = pd.DataFrame(figures.pop("curve", []), columns=CURVE)
+    write_json(figures, METRICS_DIR / "shadow.json")
+    write_csv(curve, PLOTS_DIR / "shadow_curve.csv")
+    print(f"eval_shadow: {figures['reason'] or f'{n} labels an arm on {len(base)} of both'}")
+
+
+def fit_sizes(
+    base: pd.DataFrame, arm: pd.DataFrame, sizes: Sequence[int], settings: Settings
+) -> dict[int, Head]:
+    """Train on the base and the arm's first few faces, for each of the sizes."""
+    width = embedding_width(settings.batches)
+    heads = {}
+    for size in sizes:
+        faces = pd.concat([base, arm.head(size)], ignore_index=True)
+        heads[size] = fit_head(
+            read_features(faces, width),
+            faces["label"].map(settings.classes.index).to_numpy(dtype=np.int64),
+            faces["group"].to_numpy(),
+            settings.classes,
+            settings.embed.model,
+            settings.train,
+            settings.seed,
+        ).head
+    return heads
+
+
+if __name__ == "__main__":
+    run_stage(main)

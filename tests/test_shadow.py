@@ -1,0 +1,178 @@
+"""The shadow arm: which faces it takes, and whether it tells who is ahead."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from loop.figures import shadow_line
+from stages import eval_shadow
+from stages.core.records import LABELLED, Head, HeldOut
+from stages.core.settings import EvalShadow
+from stages.core.shadow import (
+    compare_arms,
+    curve_sizes,
+    labels_needed,
+    labels_saved,
+    split_arms,
+)
+from stages.files.tables import LABELLED_DIR, METRICS_DIR, read_csv
+
+WANTED = EvalShadow(bootstrap=400, confidence=0.95, bins=10, min_labels=5, sizes=3)
+
+
+def labelled(rows: list[tuple[str, str, str, float | None, str]]) -> pd.DataFrame:
+    columns = ["face_id", "round", "purpose", "inclusion_probability", "split"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.astype({"inclusion_probability": "float64"})
+
+
+ROWS = labelled(
+    [
+        ("a", "o00-i00", "train", None, "train"),
+        ("b", "o00-i00", "validation", 0.1, "train"),
+        ("c", "o01-i00", "train", None, "train"),
+        ("d", "o01-i00", "validation", 0.1, "validation"),
+        ("e", "o01-i00", "validation", 0.1, "overfit"),
+        ("f", "o00-i00", "validation", 0.1, "unused"),
+    ]
+)
+
+
+def test_each_arm_takes_only_what_may_train() -> None:
+    base, random, active = split_arms(ROWS, seed=1)
+    assert base.empty
+    assert list(random["face_id"]) == ["b"]
+    assert list(active["face_id"]) == ["a", "c"]
+
+
+def test_an_imported_seed_is_what_both_arms_start_from() -> None:
+    imported = ROWS[~ROWS["face_id"].isin(["b", "f"])]
+    base, _, active = split_arms(imported, seed=1)
+    assert list(base["face_id"]) == ["a"]
+    assert list(active["face_id"]) == ["c"]
+
+
+def test_a_round_without_a_validation_set_is_no_import() -> None:
+    late = labelled([("g", "o01-i01", "train", None, "train")])
+    base, _, active = split_arms(pd.concat([ROWS, late], ignore_index=True), seed=1)
+    assert base.empty
+    assert list(active["face_id"]) == ["a", "c", "g"]
+
+
+def test_picked_faces_come_round_by_round_and_random_ones_mixed() -> None:
+    rows = [
+        (f"{purpose[0]}{at}-{i:02d}", f"o01-i0{at}", purpose, chance, "train")
+        for at in range(3)
+        for i in range(20)
+        for purpose, chance in (("train", None), ("validation", 0.1))
+    ]
+    _, random, active = split_arms(labelled(rows[::-1]), seed=1)
+    assert active["round"].is_monotonic_increasing
+    assert random["round"].head(20).nunique() == 3
+    again = split_arms(labelled(rows), seed=1)
+    assert list(again.random["face_id"]) == list(random["face_id"])
+
+
+def test_sizes_double_up_to_all() -> None:
+    assert curve_sizes(100, 4) == [12, 25, 50, 100]
+    assert curve_sizes(12, 5) == [6, 12]
+
+
+def test_labels_needed_lie_on_a_straight_line_in_the_logarithm() -> None:
+    found, side = labels_needed([10, 40], np.array([0.5, 0.7]), 0.6)
+    assert (found, side) == (pytest.approx(20), 0)
+
+
+def test_labels_needed_say_where_the_curve_does_not_reach() -> None:
+    curve = np.array([0.5, 0.7])
+    assert labels_needed([10, 40], curve, 0.4) == (10, -1)
+    assert labels_needed([10, 40], curve, 0.8) == (40, 1)
+
+
+def test_a_dip_by_chance_is_no_second_crossing() -> None:
+    found, side = labels_needed([10, 20, 40, 80], np.array([0.5, 0.7, 0.6, 0.8]), 0.65)
+    assert (found, side) == (pytest.approx(np.sqrt(20 * 40)), 0)
+
+
+def test_labels_saved_are_those_of_two_known_curves() -> None:
+    sizes, n = [25, 50, 100, 200], 100
+    active = 0.1 * np.log(np.array(sizes) * 2)  # worth twice the labels
+    saved = labels_saved(sizes, np.tile(active, (101, 1)), np.full(101, 0.1 * np.log(n)), n, 0.95)
+    assert saved["bound"] is None
+    assert [saved[name] for name in ("value", "low", "high")] == pytest.approx([0.5] * 3)
+
+
+def test_what_the_curve_does_not_reach_is_a_bound_and_an_open_end() -> None:
+    active = np.tile([0.5, 0.6, 0.7], (101, 1))
+    behind = labels_saved([25, 50, 100], active, np.full(101, 0.9), 100, 0.95)
+    assert (behind["value"], behind["bound"], behind["low"]) == (0.0, "at most", None)
+    ahead = labels_saved([25, 50, 100], active, np.full(101, 0.1), 100, 0.95)
+    assert (ahead["value"], ahead["bound"], ahead["high"]) == (0.75, "at least", None)
+
+
+def simulated(lead: float, seed: int) -> dict[str, Any]:
+    """Compare arms whose heads err on known shares of the faces: the random arm's of size
+    10, 20, 40, 80 are right on 60, 68, 76 and 84 %."""
+    rng = np.random.default_rng(seed)
+    n, sizes = 600, [10, 20, 40, 80]
+    truth = rng.integers(0, 2, n)
+    luck = rng.random(n)
+
+    def head(place: int, extra: float) -> Head:
+        # Feature `place` says the truth on just this share of the faces.
+        weight = np.zeros((8, 2), np.float32)
+        weight[place] = [-20, 20]
+        right = luck < 0.6 + 0.08 * (place % 4) + extra
+        features[:, place] = np.where(right, truth, 1 - truth) - 0.5
+        blank = np.zeros(8, np.float32)
+        return Head(("no", "yes"), weight, np.zeros(2, np.float32), blank, blank + 1, 1.0, 1, "x")
+
+    features = np.zeros((n, 8), np.float32)
+    random = {size: head(at, 0.0) for at, size in enumerate(sizes)}
+    active = {size: head(4 + at, lead) for at, size in enumerate(sizes)}
+    held_out = HeldOut(truth, np.arange(n), features, random[80], active[80])
+    return compare_arms(held_out, random, active, "accuracy", WANTED, rng)
+
+
+def test_an_arm_that_is_better_is_said_to_save_labels() -> None:
+    found = simulated(lead=0.08, seed=1)  # as good as the random arm with twice the labels
+    assert found["delta"]["accuracy"]["low"] > 0
+    assert found["labels_saved"]["low"] > 0.2
+    assert found["labels_saved"]["value"] == pytest.approx(0.5, abs=0.15)
+
+
+def test_equal_arms_are_not_told_apart() -> None:
+    found = simulated(lead=0.0, seed=2)
+    assert found["delta"]["accuracy"]["value"] == 0
+    saved = found["labels_saved"]
+    assert saved["value"] == pytest.approx(0, abs=0.01)
+    assert (saved["low"] or 0) <= 1e-9 and (saved["high"] is None or saved["high"] >= -1e-9)
+
+
+def test_neither_arm_trains_on_a_group_of_the_validation_set(second_round: Any) -> None:
+    table = read_csv(LABELLED_DIR / "o01-i00.csv", LABELLED)
+    judges = set(table.loc[table["split"] == "validation", "group"])
+    arms = split_arms(table, seed=7)
+    assert judges and len(arms.random) and len(arms.active)
+    assert not judges & {group for arm in arms for group in arm["group"]}
+
+
+def test_the_stage_compares_equal_numbers(second_round: Any) -> None:
+    figures = json.loads((METRICS_DIR / "shadow.json").read_text(encoding="utf-8"))
+    table = read_csv(LABELLED_DIR / "o01-i00.csv", LABELLED)
+    arms = split_arms(table, seed=7)
+    assert figures["labels"] == min(len(arms.random), len(arms.active))
+    assert figures["reason"] is None
+    assert "labels saved" in shadow_line(figures)
+
+
+def test_with_too_few_random_labels_it_says_so(second_round: Any) -> None:
+    second_round.set({"eval_shadow.min_labels": 500})
+    eval_shadow.main()
+    figures = json.loads((METRICS_DIR / "shadow.json").read_text(encoding="utf-8"))
+    assert figures["labels_saved"] is None
+    assert "500 of each are needed" in figures["reason"]
+    assert shadow_line(figures).startswith("not known yet: ")
