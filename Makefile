@@ -29,6 +29,8 @@ types: $(INSTALLED)
 
 benchmark: $(INSTALLED)
 	python -m benchmarks.real_faces
+	python -m benchmarks.label_errors --seeds 8
+	python -m benchmarks.consensus --seeds 2
 
 $(INSTALLED): requirements.lock pyproject.toml
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)

@@ -9,7 +9,7 @@ def label_quality(labels: np.ndarray, p: np.ndarray) -> np.ndarray:
     """Return how likely each label is, in [0, 1]: cleanlab's self-confidence.
 
     Kuan and Mueller 2022, Model-agnostic label quality scoring to detect real-world label errors.
-    Of cleanlab's scores it found most flipped labels (docs/benchmarks.md).
+    Of cleanlab's scores none found clearly more flipped labels (docs/benchmarks.md).
 
     Args:
         labels: int of shape (n,), indices into the classes.
