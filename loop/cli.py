@@ -18,6 +18,7 @@ COMMANDS = {
     "import": "take labels from a folder per class or a CSV",
     "vote": "fill the current queue from a truth table (demos and tests)",
     "gate": "exit 0 to go on and 1 to stop, for CI",
+    "simulate": "learning curves of strategies, from labels that are there already",
     "start": "turn this clone into your own project: the demo goes",
     "draw": "draw a batch of people that do not exist",
 }

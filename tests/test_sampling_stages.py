@@ -93,7 +93,7 @@ def test_the_uncertain_are_the_top_of_the_whole_pool(pool: Any, strategy: str) -
 
 
 def test_random_does_not_look_at_the_model(pool: Any) -> None:
-    pool.set({"sample_uncertain.strategy": "random"})
+    pool.set({"strategy": "random/top"})
     first = sample(pool)["uncertain"]["face_id"].tolist()
     pool.set({"train.l2": [1000.0]})
     assert sample(pool)["uncertain"]["face_id"].tolist() == first

@@ -45,8 +45,17 @@ STRATEGIES = {
 
 
 def score(strategy: str, p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return the uncertainty by `strategy`; `random` draws it from the generator."""
-    return rng.random(len(p)) if strategy == "random" else STRATEGIES[strategy](p)
+    """Return the uncertainty by `strategy`.
+
+    `random` draws it from the generator. `power_margin` draws u^(1 / margin): its greatest values
+    are a sample without replacement in proportion to the margin score (Kirsch et al. 2021,
+    Stochastic Batch Acquisition; the draw is Efraimidis and Spirakis 2006).
+    """
+    if strategy == "random":
+        return rng.random(len(p))
+    if strategy == "power_margin":
+        return rng.random(len(p)) ** (1 / np.maximum(margin(p), 1e-12))
+    return STRATEGIES[strategy](p)
 
 
 def most_uncertain(scores: np.ndarray, face_ids: np.ndarray, size: int) -> np.ndarray:
