@@ -28,10 +28,11 @@ def read_outside_set(embeddings: Path, labels: Path, target: str) -> tuple[Label
     files, features = _read_arrays(embeddings)
     try:
         table = pd.read_csv(labels, dtype=str, keep_default_na=False)
-        table = table.set_index("file", verify_integrity=True)
-        known = table[table[target] != ""]
+        known = table[table[target] != ""].set_index("file")
     except (OSError, KeyError, ValueError) as error:
         raise FaceloopError(f"{labels}: wanted are columns file and {target}: {error}") from error
+    if not known.index.is_unique:
+        raise FaceloopError(f"{labels}: {known.index[known.index.duplicated()][0]} stands twice")
     place = pd.Index(files).get_indexer(known.index)
     known, features = known[place >= 0], features[place[place >= 0]]
     if np.isnan(features).any():

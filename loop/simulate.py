@@ -1,6 +1,7 @@
-"""`faceloop simulate`: learning curves of strategies, answered from labels that are there already."""
+"""`faceloop simulate`: learning curves of strategies, answered from labels that exist already."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,7 @@ from loop.simulation import Simulation, simulate
 from stages.core.errors import FaceloopError
 from stages.core.learning_curves import curve_points, paired_differences, summarise
 from stages.core.randomness import generator
-from stages.core.settings import Settings, split_strategy
+from stages.core.settings import DIVERSITY, Settings, split_strategy
 from stages.core.simulation import WHOLE_POOL, Labelled, Plan
 from stages.files.params import read_params
 from stages.files.tables import write_csv
@@ -21,18 +22,19 @@ BASELINE = "random"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the data, the strategies, and how many seeds and rounds."""
-    outside = "labelled faces from outside; without it, the project's own labels"
-    parser.add_argument("--embeddings", type=Path, metavar="NPZ", help=f"files, embeddings: {outside}")
-    parser.add_argument("--labels", type=Path, metavar="CSV", help="with a column file, for NPZ")
-    parser.add_argument("--target", metavar="COLUMN", help="the CSV's column to learn")
-    parser.add_argument("--strategies", nargs="+", help="default: that of params.yaml, article, random")
-    parser.add_argument("--seeds", type=_count, default=5, help="default: %(default)s")
-    parser.add_argument("--rounds", type=_count, default=10, help="default: %(default)s")
-    parser.add_argument("--round-size", type=_count, help="labels; default: as in params.yaml")
-    parser.add_argument("--validation", type=int, help="of them; default: as in params.yaml")
-    parser.add_argument("--test-share", type=float, default=0.25, help="default: %(default)s")
-    parser.add_argument("--jobs", type=_count, default=1, help="processes (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=Path("simulations"), help="default: %(default)s")
+    add = parser.add_argument
+    add("--embeddings", type=Path, metavar="NPZ", help="files, embeddings; else the project's own")
+    add("--labels", type=Path, metavar="CSV", help="labels of the NPZ, with a column file")
+    add("--target", metavar="COLUMN", help="the CSV's column to learn")
+    add("--strategies", nargs="+", help="default: that of params.yaml, article and random")
+    add("--seeds", type=_count, default=5, help="default: %(default)s")
+    add("--rounds", type=_count, default=10, help="default: %(default)s")
+    add("--round-size", type=_count, help="labels a round; default: as in params.yaml")
+    add("--validation", type=int, help="how many of them judge; default: as in params.yaml")
+    add("--cold-start", choices=DIVERSITY, default="top", help="of the first round; top: random")
+    add("--test-share", type=float, default=0.25, help="default: %(default)s")
+    add("--jobs", type=_count, default=1, help="processes (default: %(default)s)")
+    add("--out", type=Path, default=Path("simulations"), help="default: %(default)s")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -78,7 +80,9 @@ def report(results: pd.DataFrame, out: Path) -> pd.DataFrame:
 
 
 def _shown(table: pd.DataFrame) -> str:
-    counted = {name: "{:.0f}".format for name in table if str(name).startswith("to_")}
+    counted: dict[str, Callable[..., str]] = {
+        str(name): "{:.0f}".format for name in table if str(name).startswith("to_")
+    }
     return table.to_string(index=False, float_format="{:.4f}".format, formatters=counted)
 
 
@@ -113,7 +117,8 @@ def _plan(arguments: argparse.Namespace, settings: Settings) -> Plan:
         validation = arguments.validation
     size = arguments.round_size or validation + settings.sample_diverse.size
     if not 0 <= validation < size:
-        raise FaceloopError(f"--validation {validation}: allowed are 0 to {size - 1}, below a round")
+        raise FaceloopError(f"--validation {validation}: allowed are 0 to {size - 1}")
     if not 0 < arguments.test_share < 1:
         raise FaceloopError(f"--test-share {arguments.test_share}: must lie between 0 and 1")
-    return Plan(size, size, arguments.rounds, validation, arguments.test_share)
+    cold_start = arguments.cold_start
+    return Plan(size, arguments.rounds, validation, arguments.test_share, cold_start)

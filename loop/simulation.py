@@ -97,11 +97,12 @@ def _claim(out: Path, simulation: Simulation) -> None:
     digest = hashlib.sha256()
     for values in data:
         digest.update(np.ascontiguousarray(values).tobytes())
+    params = settings.model_dump(include=set(BLOCKS), exclude={"sample_diverse": {"cold_start"}})
     what = {
         "data": digest.hexdigest(),
         "classes": classes,
         "plan": plan._asdict(),
-        "params": {name: settings.model_dump()[name] for name in BLOCKS},
+        "params": params,
     }
     path = out / "simulation.json"
     if not path.is_file():

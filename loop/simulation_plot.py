@@ -27,7 +27,9 @@ def draw_curves(points: pd.DataFrame, targets: dict[str, float], path: Path) -> 
         )
     for name, score in targets.items():
         axes.axhline(score, color="grey", lw=0.8, ls="--")
-        axes.annotate(name.replace("_", " "), (points["labels"].max(), score), ha="right", va="bottom")
+        axes.annotate(
+            name.replace("_", " "), (points["labels"].max(), score), ha="right", va="bottom"
+        )
     axes.set(xlabel="labels paid for", ylabel="macro-F1 on the test set")
     axes.legend(fontsize="small")
     with replacing(path) as partial:

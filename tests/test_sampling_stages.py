@@ -9,6 +9,7 @@ import pytest
 from stages import merge_labels, sample_diverse, sample_uncertain, sample_validation, train
 from stages.core.head import predict
 from stages.core.records import QUEUE
+from stages.core.settings import DIVERSITY
 from stages.core.uncertainty import STRATEGIES
 from stages.files.heads import read_head
 from stages.files.tables import QUEUE_DIR, read_batch, read_csv, read_embeddings
@@ -46,9 +47,11 @@ def test_sizes_are_those_asked_for(pool: Any) -> None:
     assert sizes == {"validation": 6, "uncertain": 16, "diverse": 8}
 
 
-@pytest.mark.parametrize("strategy", [*STRATEGIES, "random"])
+@pytest.mark.parametrize(
+    "strategy", ["article", "random", "power_margin/top", *(f"margin/{name}" for name in DIVERSITY)]
+)
 def test_no_queue_holds_a_face_twice_a_labelled_one_or_a_copy(pool: Any, strategy: str) -> None:
-    pool.set({"sample_uncertain.strategy": strategy})
+    pool.set({"strategy": strategy})
     faces = read_batch("pool")
     copies = set(faces.loc[faces["duplicate_of"].notna(), "face_id"])
     for queue in sample(pool).values():
@@ -65,6 +68,7 @@ def test_the_validation_set_shares_no_photo_with_labels_or_with_the_rest(pool: A
 
 
 def test_the_diverse_faces_are_among_the_uncertain(pool: Any) -> None:
+    pool.set({"strategy": "article"})
     parts = sample(pool)
     assert set(parts["diverse"]["face_id"]) < set(parts["uncertain"]["face_id"])
     assert set(parts["diverse"]["reason"]) == {"centroid", "outlier", "random"}
@@ -72,7 +76,7 @@ def test_the_diverse_faces_are_among_the_uncertain(pool: Any) -> None:
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_the_uncertain_are_the_top_of_the_whole_pool(pool: Any, strategy: str) -> None:
-    pool.set({"sample_uncertain.strategy": strategy})
+    pool.set({"strategy": f"{strategy}/top"})
     parts = sample(pool)
     faces = read_batch("pool")
     p = predict(

@@ -1,4 +1,4 @@
-"""Diversity: from a sample of uncertain faces pick a few that differ, one short function a strategy.
+"""Diversity: from a sample of uncertain faces pick a few that differ, a short function a strategy.
 
 Each takes a `Sample`, sorted by face_id, with how many to pick, the block sample_diverse and a
 generator, and returns a table of exactly that many rows: position in the sample, reason, cluster
@@ -43,12 +43,16 @@ class Sample(NamedTuple):
     labelled: np.ndarray
 
 
-def top(sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator) -> pd.DataFrame:
+def top(
+    sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator
+) -> pd.DataFrame:
     """The most uncertain, with no regard to diversity."""
     return _picks(np.argsort(-sample.scores, kind="stable")[:size], "top")
 
 
-def kmeans(sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator) -> pd.DataFrame:
+def kmeans(
+    sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator
+) -> pd.DataFrame:
     """PCA, k-means; of each cluster hearts, edges and a chance few (Quintana Esteve 2022)."""
     seed = _seed(rng)
     points = reduce_dimensions(sample.features, settings.pca_components, seed)
@@ -56,13 +60,17 @@ def kmeans(sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Ge
     return heart_edge_chance(labels, distances, size, settings, rng)
 
 
-def spherical_kmeans(sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator) -> pd.DataFrame:
+def spherical_kmeans(
+    sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator
+) -> pd.DataFrame:
     """The same shares of clusters by cosine (Dhillon and Modha 2001), which the article names."""
     labels, distances = spherical_cluster(sample.features, settings.clusters, _seed(rng))
     return heart_edge_chance(labels, distances, size, settings, rng)
 
 
-def weighted_kmeans(sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator) -> pd.DataFrame:
+def weighted_kmeans(
+    sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator
+) -> pd.DataFrame:
     """k-means weighted by uncertainty, the face nearest to each centroid (Zhdanov 2019)."""
     seed = _seed(rng)
     points = reduce_dimensions(sample.features, settings.pca_components, seed)
@@ -75,10 +83,14 @@ def weighted_kmeans(sample: Sample, size: int, settings: SampleDiverse, rng: np.
     return _filled(sample, nearest[first], size, "weighted", labels)
 
 
-def cluster_margin(sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator) -> pd.DataFrame:
-    """In turn the most uncertain face of each cluster, small clusters first (Citovsky et al. 2021)."""
-    tree = linkage(sample.features, "average")
-    labels = fcluster(tree, settings.clusters, "maxclust") - 1
+def cluster_margin(
+    sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator
+) -> pd.DataFrame:
+    """In turn the most uncertain of each cluster, small ones first (Citovsky et al. 2021)."""
+    labels = np.zeros(len(sample.features), dtype=int)
+    if len(labels) > 1:
+        tree = linkage(sample.features, "average")
+        labels = fcluster(tree, settings.clusters, "maxclust") - 1
     by_score = np.argsort(-sample.scores, kind="stable")
     turn = np.empty(len(labels), dtype=int)
     turn[by_score] = pd.Series(labels[by_score]).groupby(labels[by_score]).cumcount()
@@ -86,7 +98,9 @@ def cluster_margin(sample: Sample, size: int, settings: SampleDiverse, rng: np.r
     return _picks(order[:size], "cluster_margin", labels)
 
 
-def badge(sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator) -> pd.DataFrame:
+def badge(
+    sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator
+) -> pd.DataFrame:
     """k-means++ seeding on the loss gradients at the likeliest labels (Ash et al. 2020).
 
     A gradient is the outer product (p - e) x, so squared distances come from two small products.
@@ -105,7 +119,9 @@ def badge(sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Gen
     return _picks(np.array(picked), "badge")
 
 
-def k_center(sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator) -> pd.DataFrame:
+def k_center(
+    sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator
+) -> pd.DataFrame:
     """Greedily the face furthest from all that are labelled or picked (Sener and Savarese 2018)."""
     x = sample.features
     left = np.full(len(x), np.inf)
@@ -120,7 +136,9 @@ def k_center(sample: Sample, size: int, settings: SampleDiverse, rng: np.random.
     return _picks(np.array(picked), "k_center")
 
 
-def typical(sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator) -> pd.DataFrame:
+def typical(
+    sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator
+) -> pd.DataFrame:
     """Of each of `size` clusters the face in the densest place (TypiClust: Hacohen et al. 2022)."""
     with quiet_clusters():
         labels = KMeans(size, n_init=1, random_state=_seed(rng)).fit_predict(sample.features)
@@ -168,7 +186,8 @@ def pick_diverse(
     if size == 0:
         return _picks(np.array([], dtype=int), strategy)
     by_id = np.argsort(sample.face_ids)
-    ordered = Sample(*(values[by_id] for values in sample[:-1]), sample.labelled)
+    own = (sample.face_ids, sample.features, sample.scores, sample.p)
+    ordered = Sample(*(values[by_id] for values in own), sample.labelled)  # type: ignore[call-arg]
     picks = STRATEGIES[strategy](ordered, size, settings, rng)
     return picks.assign(position=by_id[picks["position"]]).sort_values(
         "position", ignore_index=True
@@ -176,7 +195,9 @@ def pick_diverse(
 
 
 def _picks(positions: np.ndarray, reason: str, clusters: np.ndarray | None = None) -> pd.DataFrame:
-    places = pd.array([pd.NA] * len(positions), "Int64") if clusters is None else clusters[positions]
+    places = (
+        pd.array([pd.NA] * len(positions), "Int64") if clusters is None else clusters[positions]
+    )
     return pd.DataFrame({"position": positions, "reason": reason, "cluster": places})
 
 

@@ -24,7 +24,8 @@ def reduce_dimensions(features: np.ndarray, components: int, seed: int) -> np.nd
     components = min(components, len(features) - 1, features.shape[1])
     if components < 1:
         return features.astype(np.float32)
-    return PCA(components, random_state=seed).fit_transform(features.astype(np.float32))
+    with np.errstate(invalid="ignore"):  # equal faces have no variance to explain
+        return PCA(components, random_state=seed).fit_transform(features.astype(np.float32))
 
 
 @contextmanager

@@ -80,7 +80,7 @@ def _standardisation(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _weights(labels: np.ndarray, n_classes: int, class_weight: str) -> torch.Tensor:
-    """Return a weight a face: 1, or `balanced`, of mean 1, the same total for each class present."""
+    """Return a weight a face, mean 1; `balanced` gives each class present the same total."""
     if class_weight == "none":
         return torch.ones(len(labels))
     counts = np.bincount(labels, minlength=n_classes)

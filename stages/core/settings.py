@@ -54,6 +54,13 @@ def _known_strategy(name: str) -> str:
     return name
 
 
+def _known_diversity(name: str) -> str:
+    if name not in DIVERSITY:
+        raise ValueError(f"allowed: {', '.join(DIVERSITY)}")
+    return name
+
+
+Diversity = Annotated[str, AfterValidator(_known_diversity)]
 Strategy = Annotated[str, AfterValidator(_known_strategy)]
 
 
@@ -154,7 +161,7 @@ class SampleUncertain(Block):
 
 class SampleDiverse(Block):
     size: Count
-    cold_start: Literal[DIVERSITY]  # type: ignore[valid-type]
+    cold_start: Diversity
     pca_components: Count
     clusters: Count
     centroid: Share

@@ -29,16 +29,18 @@ class Labelled(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """How a simulation goes: faces of the first round and of each other, validation included.
+    """How a simulation goes.
 
-    `validation` of them are drawn at random; they cost labels, and train from the next round on.
+    Of each round's `round_size` labels, `validation` are drawn at random: they cost as much, and
+    train from the next round on. The first round, when no model can tell what is uncertain, is
+    picked from random faces by the diversity `cold_start`: `top` takes them as they are.
     """
 
-    first: int
     round_size: int
     rounds: int
     validation: int
     test_share: float
+    cold_start: str = "top"
 
 
 class Moment(NamedTuple):
@@ -72,7 +74,7 @@ def our_picker(strategy: str, settings: Settings) -> Picker:
     def pick(moment: Moment, size: int, rng: np.random.Generator) -> np.ndarray:
         ids, features = moment.data.face_ids[moment.free], moment.data.features[moment.free]
         p = predict(moment.head, features)
-        scores = score(uncertainty, p, rng)
+        scores = score(uncertainty, p, ids, rng)
         kept = most_uncertain(scores, ids, round(size * widen))
         labelled = moment.data.features[moment.trained]
         sample = Sample(ids[kept], features[kept], scores[kept], p[kept], labelled)
@@ -89,8 +91,8 @@ def learning_curve(
 ) -> Iterator[dict[str, Any]]:
     """Go round the loop, answered from the labels; yield a row a round.
 
-    The test set, the first round (drawn as with random labels) and each round's chance depend on
-    the seed alone, so that strategies can be compared seed by seed.
+    The test set, the first round and each round's chance depend on the seed alone, so that
+    strategies can be compared seed by seed.
 
     Yields:
         round, labels (all that were paid for), trained_on, macro_f1 and accuracy on the test set,
@@ -101,15 +103,14 @@ def learning_curve(
     head = _fit(data, trained, classes, settings)
     for at in range(plan.rounds):
         rng = generator(seed, "simulate", str(at))
-        size = plan.first if at == 0 else plan.round_size
         free = np.setdiff1d(pool, np.concatenate([trained, judged]))
         trained, judged = np.concatenate([trained, judged]), free[:0]
         if plan.validation:
             unseen = free[~np.isin(data.groups[free], data.groups[trained])]
             judged = _validation(data, unseen, plan.validation, settings, rng)
             free = free[~np.isin(data.groups[free], data.groups[judged])]
-        picker = our_picker("random", settings) if at == 0 else pick
-        wanted = min(size - len(judged), len(free))
+        picker = our_picker(f"random/{plan.cold_start}", settings) if at == 0 else pick
+        wanted = min(plan.round_size - len(judged), len(free))
         if wanted <= 0:
             return
         picked = picker(Moment(data, trained, free, head), wanted, rng)
