@@ -47,9 +47,10 @@ def run(arguments: argparse.Namespace) -> int:
     settings = read_params()
     strategies = _strategies(arguments.strategies, settings)
     data, classes = _read(arguments, settings)
-    plan = _plan(arguments, settings)
+    plan, out = _plan(arguments, settings), arguments.out
+    if out.resolve().is_relative_to(Path("data").resolve()):
+        raise FaceloopError(f"--out {out}: data/ is DVC's; name a folder outside")
     simulation = Simulation(data, classes, plan, settings)
-    out = arguments.out
     report(simulate(simulation, strategies, arguments.seeds, out, arguments.jobs), out)
     return 0
 
