@@ -20,6 +20,7 @@ from sklearn.datasets import load_digits
 from tqdm import tqdm
 
 from benchmarks.peers import PEERS, picker_of
+from benchmarks.real_faces import print_table
 from benchmarks.scratch import DATA, ROOT
 from loop.known_labels import read_outside_set
 from loop.simulate import report
@@ -27,7 +28,9 @@ from loop.simulation import Simulation, simulate
 from loop.vote import read_truth
 from stages.core.anchors import label_by_truth
 from stages.core.embedding import embed_batch, features_of
-from stages.core.simulation import Labelled, Plan
+from stages.core.learning_curves import paired_differences
+from stages.core.randomness import generator
+from stages.core.simulation import WHOLE_POOL, Labelled, Plan, learning_curve, our_picker
 from stages.files.params import read_params
 from stages.files.tables import read_batch, read_embeddings
 from stages.files.weights import load_network, pick_device
@@ -120,15 +123,61 @@ def runs(out: Path) -> dict[str, Run]:
     """Return all sets by name; the plans are round_size, rounds, validation, test_share."""
     cache = out / "onet.npz"
     return {
-        "race": Run(lambda: utkface("race"), Plan(300, 14, 0, 0.25), OTHERS, 3),
+        "race": Run(lambda: utkface("race"), Plan(300, 14, 0, 0.25), (*OTHERS, *PEERS), 3),
         "race-loop": Run(lambda: utkface("race"), Plan(300, 14, 60, 0.25), (), 0),
-        "gender": Run(lambda: utkface("gender"), Plan(100, 10, 0, 0.25), (), 0),
-        "rare": Run(lambda: utkface("race", RARE), Plan(200, 10, 0, 0.25), (), 0),
-        "onet-race": Run(lambda: onet("race", cache), Plan(200, 10, 0, 0.25), (), 0),
-        "onet-gender": Run(lambda: onet("gender", cache), Plan(100, 10, 0, 0.25), (), 0),
-        "digits": Run(digits, Plan(30, 15, 0, 0.25), (*OTHERS, *PEERS), 20),
-        "demo": Run(demo, Plan(30, 12, 0, 0.25), (*OTHERS, *PEERS), 20),
+        "gender": Run(lambda: utkface("gender"), Plan(100, 8, 0, 0.25), (), 0),
+        "rare": Run(lambda: utkface("race", RARE), Plan(200, 8, 0, 0.25), (), 0),
+        "onet-race": Run(lambda: onet("race", cache), Plan(200, 8, 0, 0.25), (), 0),
+        "onet-gender": Run(lambda: onet("gender", cache), Plan(100, 8, 0, 0.25), (), 0),
+        "digits": Run(digits, Plan(30, 15, 0, 0.25), (*OTHERS, *PEERS), 5),
+        "demo": Run(demo, Plan(30, 12, 0, 0.25), (*OTHERS, *PEERS), 5),
     }
+
+
+def overview(results: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """Return what `report` wrote as the one table that docs/strategies.md shows."""
+    summary = pd.read_csv(folder / "summary.csv").set_index("strategy")
+    pool = results.loc[results["strategy"] == WHOLE_POOL, "labels"].mean()
+    spent = results.loc[results["strategy"] == "random", "labels"].max()
+    table = pd.DataFrame({"seeds": summary["seeds"], "area": summary["area"].map("{:.4f}".format)})
+    reached, near = summary["to_random_last"], summary["to_99_percent"]
+    table["labels to random's last"] = [_reached(one, 1 - one / spent) for one in reached]
+    table["labels to 99 % of the pool's"] = [_reached(one, one / pool) for one in near]
+    for baseline in ("random", "article"):
+        found = pd.read_csv(folder / f"against_{baseline}.csv").set_index("strategy")
+        table[f"against {baseline}"] = pd.Series(
+            [
+                f"{row.difference:+.4f} [{row.difference_low:+.4f}, {row.difference_high:+.4f}], "
+                f"{row.wins} of {row.seeds}, p {row.p_holm:.2g}"
+                for row in found.itertuples()
+            ],
+            found.index,
+        )
+    return table.sort_values("area", ascending=False).reset_index()
+
+
+def _reached(labels: float, share: float) -> str:
+    return f"{labels:.0f} ({share:.0%})" if np.isfinite(labels) else "–"
+
+
+COLD_STARTS = ("top", "kmeans", "weighted_kmeans", "k_center", "typical")
+
+
+def cold_starts(run: Run, seeds: int) -> pd.DataFrame:
+    """Return macro-F1 after each of five rounds of 60 labels, by what picked the first of them.
+
+    The later rounds go by the shipped strategy, whatever the first was picked by.
+    """
+    data, classes = run.read()
+    settings = read_params()
+    pick = our_picker(settings.strategy, settings)
+    rows = []
+    for seed in tqdm(range(seeds), "cold start", disable=None):
+        for name in COLD_STARTS:
+            plan = Plan(60, 5, 0, run.plan.test_share, name)
+            for row in learning_curve(data, classes, pick, plan, settings, seed):
+                rows.append({**row, "strategy": name, "seed": seed})
+    return pd.DataFrame(rows)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -137,6 +186,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", nargs="+", choices=runs(Path()), default=list(runs(Path())))
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--cold-starts", action="store_true", help="these, and nothing else")
     parser.add_argument("--jobs", type=int, default=1)
     arguments = parser.parse_args(words)
     if not DATA.is_dir():
@@ -146,6 +196,12 @@ def main(words: Sequence[str] | None = None) -> int:
     for name in arguments.only:
         print(f"\n## {name}\n", flush=True)
         run = runs(out)[name]
+        if arguments.cold_starts:
+            rows = cold_starts(run, arguments.seeds)
+            print(rows.pivot_table(index="labels", columns="strategy", values="macro_f1").round(4))
+            table = paired_differences(rows, "macro_f1", "top", generator(0, "cold start"))
+            print(table.round(4).to_string(index=False), flush=True)
+            continue
         data, classes = run.read()
         simulation = Simulation(data, classes, run.plan, read_params(), picker_of)
         folder, jobs = out / name, arguments.jobs
@@ -154,7 +210,9 @@ def main(words: Sequence[str] | None = None) -> int:
             seeds = min(arguments.seeds, run.others_seeds)
             names = (*FINALISTS, *run.others)
             results = pd.concat([results, simulate(simulation, names, seeds, folder, jobs)])
-        report(results.drop_duplicates(["strategy", "seed", "round"]), folder)
+        results = results.drop_duplicates(["strategy", "seed", "round"])
+        report(results, folder)
+        print_table(overview(results, folder))
     return 0
 
 
