@@ -180,6 +180,19 @@ def cold_starts(run: Run, seeds: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _table(
+    simulation: Simulation,
+    names: Sequence[str],
+    seeds: int,
+    folder: Path,
+    jobs: int,
+    out: Path | None = None,
+) -> None:
+    results = simulate(simulation, names, seeds, folder, jobs)
+    report(results, out or folder)
+    print_table(overview(results, out or folder))
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Run the chosen sets, the finalists first; return 0 when done, 2 where a set is not here."""
     parser = argparse.ArgumentParser("benchmarks.strategies", description=__doc__)
@@ -205,14 +218,11 @@ def main(words: Sequence[str] | None = None) -> int:
         data, classes = run.read()
         simulation = Simulation(data, classes, run.plan, read_params(), picker_of)
         folder, jobs = out / name, arguments.jobs
-        results = simulate(simulation, FINALISTS, arguments.seeds, folder, jobs)
+        _table(simulation, FINALISTS, arguments.seeds, folder, jobs)
         if run.others:
-            seeds = min(arguments.seeds, run.others_seeds)
-            names = (*FINALISTS, *run.others)
-            results = pd.concat([results, simulate(simulation, names, seeds, folder, jobs)])
-        results = results.drop_duplicates(["strategy", "seed", "round"])
-        report(results, folder)
-        print_table(overview(results, folder))
+            # Also-rans and peers, beside the finalists on the same, fewer seeds.
+            names, seeds = (*FINALISTS, *run.others), min(arguments.seeds, run.others_seeds)
+            _table(simulation, names, seeds, folder, jobs, folder / "others")
     return 0
 
 
