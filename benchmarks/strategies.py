@@ -199,13 +199,17 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", nargs="+", choices=runs(Path()), default=list(runs(Path())))
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--class-weight", choices=["none", "balanced"], help="else params.yaml's")
     parser.add_argument("--cold-starts", action="store_true", help="these, and nothing else")
     parser.add_argument("--jobs", type=int, default=1)
     arguments = parser.parse_args(words)
     if not DATA.is_dir():
         print(f"error: the real faces are not here: {DATA} is missing", file=sys.stderr)
         return 2
-    out = arguments.out.resolve()
+    out, settings = arguments.out.resolve(), read_params()
+    if arguments.class_weight:
+        train = settings.train.model_copy(update={"class_weight": arguments.class_weight})
+        settings = settings.model_copy(update={"train": train})
     for name in arguments.only:
         print(f"\n## {name}\n", flush=True)
         run = runs(out)[name]
@@ -216,7 +220,7 @@ def main(words: Sequence[str] | None = None) -> int:
             print(table.round(4).to_string(index=False), flush=True)
             continue
         data, classes = run.read()
-        simulation = Simulation(data, classes, run.plan, read_params(), picker_of)
+        simulation = Simulation(data, classes, run.plan, settings, picker_of)
         folder, jobs = out / name, arguments.jobs
         _table(simulation, FINALISTS, arguments.seeds, folder, jobs)
         if run.others:

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write `results.csv`, `curves.csv`, `summary.csv`, `differences.csv` and `curves.png`.
+    """Write results, curves, summary and differences as CSV, and the curves as a picture.
 
     Raises:
         FaceloopError: the data does not fit, a strategy is unknown, or the folder holds the
@@ -69,7 +69,7 @@ def report(results: pd.DataFrame, out: Path) -> pd.DataFrame:
     points = curve_points(curves, METRIC, generator(0, "curves"))
     write_csv(summary, out / "summary.csv")
     write_csv(points, out / "curves.csv")
-    for baseline in {BASELINE, "article"} & set(curves["strategy"]):
+    for baseline in [one for one in (BASELINE, "article") if one in set(curves["strategy"])]:
         differences = paired_differences(curves, METRIC, baseline, generator(0, "differences"))
         write_csv(differences, out / f"against_{baseline}.csv")
         print(f"area less that of {baseline}, seed by seed:\n{_shown(differences)}")

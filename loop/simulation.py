@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -72,7 +72,9 @@ def simulate(
     return done[[one in set(wanted) for one in zip(done["strategy"], done["seed"], strict=True)]]
 
 
-def _curves(simulation: Simulation, missing: list[tuple[str, int]], jobs: int) -> Any:
+def _curves(
+    simulation: Simulation, missing: list[tuple[str, int]], jobs: int
+) -> Iterator[pd.DataFrame]:
     if jobs == 1:
         yield from (_curve(simulation, *one) for one in missing)
         return
@@ -98,12 +100,8 @@ def _claim(out: Path, simulation: Simulation) -> None:
     for values in data:
         digest.update(np.ascontiguousarray(values).tobytes())
     params = settings.model_dump(include=set(BLOCKS), exclude={"sample_diverse": {"cold_start"}})
-    what = {
-        "data": digest.hexdigest(),
-        "classes": classes,
-        "plan": plan._asdict(),
-        "params": params,
-    }
+    known = {"classes": classes, "plan": plan._asdict(), "params": params}
+    what = {"data": digest.hexdigest(), **known}
     path = out / "simulation.json"
     if not path.is_file():
         write_json(what, path)

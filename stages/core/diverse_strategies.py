@@ -186,8 +186,12 @@ def pick_diverse(
     if size == 0:
         return _picks(np.array([], dtype=int), strategy)
     by_id = np.argsort(sample.face_ids)
-    own = (sample.face_ids, sample.features, sample.scores, sample.p)
-    ordered = Sample(*(values[by_id] for values in own), sample.labelled)  # type: ignore[call-arg]
+    ordered = sample._replace(
+        face_ids=sample.face_ids[by_id],
+        features=sample.features[by_id],
+        scores=sample.scores[by_id],
+        p=sample.p[by_id],
+    )
     picks = STRATEGIES[strategy](ordered, size, settings, rng)
     return picks.assign(position=by_id[picks["position"]]).sort_values(
         "position", ignore_index=True
