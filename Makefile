@@ -24,6 +24,7 @@ types: $(INSTALLED)
 
 benchmark: $(INSTALLED)
 	python -m benchmarks.real_faces
+	python -m benchmarks.strategies --out .work/strategies
 
 $(INSTALLED): requirements.lock pyproject.toml
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from modAL import ActiveLearner
 from modAL.batch import uncertainty_batch_sampling
 from modAL.uncertainty import entropy_sampling, margin_sampling
 from skactiveml.base import SkactivemlClassifier
@@ -33,15 +34,6 @@ class TrainedHead(SkactivemlClassifier):
         return self.predict_proba(X).argmax(axis=1)
 
 
-class Learner:
-    """What modAL's batch mode asks of a learner."""
-
-    def __init__(self, moment: Moment) -> None:
-        self.X_training = moment.data.features[moment.trained]
-        self.estimator = TrainedHead(moment.head)
-        self.predict_proba = self.estimator.predict_proba
-
-
 def scikit_activeml(
     make: Callable[..., Any], moment: Moment, size: int, rng: np.random.Generator
 ) -> np.ndarray:
@@ -61,8 +53,15 @@ def modal(
     query: Callable[..., Any], moment: Moment, size: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Pick with a query strategy of modAL."""
-    x = moment.data.features[moment.free]
-    return moment.free[np.asarray(query(Learner(moment), x, n_instances=size)[0]).astype(int)]
+    data, trained = moment.data, moment.trained
+    learner = ActiveLearner(
+        estimator=TrainedHead(moment.head),
+        query_strategy=query,
+        X_training=data.features[trained],
+        y_training=data.labels[trained],
+    )
+    places, _ = learner.query(data.features[moment.free], n_instances=size)
+    return moment.free[np.asarray(places).astype(int)]
 
 
 PEERS: dict[str, Picker] = {
@@ -79,6 +78,8 @@ PEERS: dict[str, Picker] = {
     "modAL entropy": partial(modal, entropy_sampling),
     "modAL ranked batch": partial(modal, uncertainty_batch_sampling),
 }
+# These two compare every face with every labelled one, a face or a cluster at a time.
+SLOW = ("scikit-activeml TypiClust", "modAL ranked batch")
 
 
 def picker_of(strategy: str, settings: Settings) -> Picker:
