@@ -31,6 +31,12 @@ benchmark: $(INSTALLED)
 	python -m benchmarks.real_faces
 	python -m benchmarks.label_errors --seeds 8
 	python -m benchmarks.consensus --seeds 2
+	python -m benchmarks.strategies --out .work/strategies
+	python -m benchmarks.gate
+	python -m benchmarks.coverage
+	python -m benchmarks.balance
+	python -m benchmarks.shadow
+	python -m benchmarks.predict
 
 $(INSTALLED): requirements.lock pyproject.toml
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)

@@ -91,7 +91,7 @@ def label_rounds(
             picked = rest[:PICKED]
         else:
             p = predict(fit(data, labelled.index, settings, seed), data.features[rest])
-            scores = score(strategy, p, rng)
+            scores = score(strategy, p, rest.astype(str), rng)
             picked = rest[most_uncertain(scores, rest.astype(str), PICKED)]
         asked = pd.DataFrame(
             {

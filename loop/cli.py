@@ -26,6 +26,7 @@ COMMANDS = {
     "report": "the round on one page, and as Markdown for its pull request",
     "release": "write the labelled faces and the model to a folder, with their cards",
     "predict": "class shares of faces in new photos and videos, by a release's model",
+    "simulate": "learning curves of strategies, from labels that are there already",
     "start": "turn this clone into your own project: the demo goes",
     "draw": "draw a batch of people that do not exist",
 }

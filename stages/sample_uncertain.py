@@ -27,12 +27,13 @@ def main() -> None:
     held_out = next_overfit_groups(labelled, settings)
     free = open_pool(faces, labelled, held_out).open & ~faces["group"].isin(judged).to_numpy()
     p = predict(read_head(MODELS_DIR / f"{candidate}.safetensors"), embeddings)
-    scores = score(wanted.strategy, p, generator(settings.seed, "sample_uncertain", candidate))
+    ids, reason = faces["face_id"].to_numpy(), settings.uncertainty
+    scores = score(reason, p, ids, generator(settings.seed, "sample_uncertain", candidate))
     pool = np.flatnonzero(free)
-    picked = pool[most_uncertain(scores[pool], faces["face_id"].to_numpy()[pool], wanted.size)]
-    queue = queue_rows(faces.iloc[picked], "train", reason=wanted.strategy, score=scores[picked])
+    picked = pool[most_uncertain(scores[pool], ids[pool], wanted.size)]
+    queue = queue_rows(faces.iloc[picked], "train", reason=reason, score=scores[picked])
     write_csv(queue.sort_values("face_id"), QUEUE_DIR / "uncertain.csv")
-    print(f"sample_uncertain: {len(queue)} of {len(pool)} faces by {wanted.strategy}")
+    print(f"sample_uncertain: {len(queue)} of {len(pool)} faces by {reason}")
 
 
 if __name__ == "__main__":

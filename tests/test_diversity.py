@@ -6,7 +6,7 @@ import pytest
 from stages.core.diversity import (
     cluster,
     even_quotas,
-    pick_diverse,
+    heart_edge_chance,
     reduce_dimensions,
     split_quotas,
 )
@@ -19,6 +19,7 @@ def settings(size: int, clusters: int = 4, shares: tuple[float, ...] = SHARES) -
     centroid, outlier, random = shares
     return SampleDiverse(
         size=size,
+        cold_start="kmeans",
         pca_components=5,
         clusters=clusters,
         centroid=centroid,
@@ -85,13 +86,14 @@ def test_five_faces_a_cluster_split_two_two_one() -> None:
 
 
 def test_hearts_are_nearest_edges_furthest_and_chance_between() -> None:
-    features, ids = blobs(80)
-    picks = pick_diverse(features, ids, settings(40), np.random.default_rng(5))
+    labels, distances = np.arange(80) % 4, np.random.default_rng(0).random(80)
+    rng = np.random.default_rng(5)
+    picks = heart_edge_chance(labels, distances, 40, settings(40), rng)
     assert picks["reason"].value_counts().to_dict() == {"centroid": 16, "outlier": 16, "random": 8}
     assert picks["cluster"].value_counts().tolist() == [10] * 4
-    for _, rows in picks.groupby("cluster"):
-        assert set(rows["position"] % 4) == {rows["position"].iloc[0] % 4}
-        by_reason = {reason: part["distance"] for reason, part in rows.groupby("reason")}
+    for name, rows in picks.groupby("cluster"):
+        assert set(labels[rows["position"]]) == {name}
+        by_reason = {part: distances[one["position"]] for part, one in rows.groupby("reason")}
         assert by_reason["centroid"].max() < by_reason["random"].min()
         assert by_reason["random"].max() < by_reason["outlier"].min()
 
@@ -105,44 +107,11 @@ def test_distances_are_to_the_mean_of_the_cluster() -> None:
         np.testing.assert_allclose(distances[labels == name], expected, rtol=1e-4)
 
 
-@pytest.mark.parametrize("n", [0, 1, 2, 3, 7, 19, 20, 21, 200])
-def test_the_size_is_exact_or_all_there_is(n: int) -> None:
-    features, ids = blobs(n)
-    picks = pick_diverse(features, ids, settings(20), np.random.default_rng(0))
-    assert len(picks) == min(n, 20) and picks["position"].is_unique
-    assert list(picks.columns) == ["position", "reason", "cluster", "distance"]
-    assert picks["position"].is_monotonic_increasing
-
-
 def test_clusters_of_very_different_size_still_give_the_size_asked_for() -> None:
-    features, ids = blobs(101, k=1)
-    features[:2] += 100
-    picks = pick_diverse(features, ids, settings(50, clusters=5), np.random.default_rng(0))
-    assert len(picks) == 50 and {0, 1} <= set(picks["position"])
-
-
-def test_equal_faces_leave_clusters_empty_and_the_size_exact() -> None:
-    features, ids = np.ones((30, 4), np.float32), np.array([f"{at:02d}" for at in range(30)])
-    picks = pick_diverse(features, ids, settings(12, clusters=6), np.random.default_rng(0))
-    assert len(picks) == 12 and picks["position"].is_unique
-
-
-def test_the_pick_does_not_depend_on_the_order_of_the_faces() -> None:
-    features, ids = blobs(70)
-    order = np.random.default_rng(9).permutation(70)
-    first = pick_diverse(features, ids, settings(25), np.random.default_rng(2))
-    other = pick_diverse(features[order], ids[order], settings(25), np.random.default_rng(2))
-    reasons = dict(zip(ids[first["position"]], first["reason"], strict=True))
-    assert reasons == dict(zip(ids[order][other["position"]], other["reason"], strict=True))
-
-
-def test_the_same_generator_picks_the_same_and_another_picks_others() -> None:
-    features, ids = blobs(70)
-    picks = [
-        pick_diverse(features, ids, settings(25), np.random.default_rng(seed))["position"].tolist()
-        for seed in (1, 1, 2)
-    ]
-    assert picks[0] == picks[1] != picks[2]
+    labels = np.repeat([0, 1, 2], [97, 2, 2])
+    rng = np.random.default_rng(0)
+    picks = heart_edge_chance(labels, np.ones(101), 50, settings(50), rng)
+    assert len(picks) == 50 and set(range(97, 101)) <= set(picks["position"])
 
 
 def test_pca_keeps_what_varies_most() -> None:

@@ -17,8 +17,8 @@ from stages.files.heads import read_head, write_head
 CLASSES = ["none", "glasses", "sunglasses"]
 
 
-def settings(l2: list[float], folds: int = 4, max_iterations: int = 500) -> Train:
-    return Train(l2=l2, folds=folds, max_iterations=max_iterations)
+def settings(l2: list[float], class_weight: str = "balanced") -> Train:
+    return Train(l2=l2, folds=4, max_iterations=500, class_weight=class_weight)
 
 
 def data(n: int = 90, d: int = 6, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -33,14 +33,16 @@ def fitted(l2: float = 0.1, n: int = 90) -> Fit:
     return fit_head(*data(n), CLASSES, "mtcnn-onet", settings([l2]), seed=3)
 
 
+@pytest.mark.parametrize("class_weight", ["none", "balanced"])
 @pytest.mark.parametrize("l2", [1.0, 0.1, 0.01])
-def test_the_fit_equals_scikit_learns(l2: float) -> None:
-    features, labels, _ = data()
-    head = fitted(l2).head
+def test_the_fit_equals_scikit_learns(l2: float, class_weight: str) -> None:
+    features, labels, groups = data()
+    train = settings([l2], class_weight)
+    head = fit_head(features, labels, groups, CLASSES, "mtcnn-onet", train, seed=3).head
     x = (features - features.mean(axis=0)) / features.std(axis=0)
     with_ones = np.hstack([x, np.ones((len(x), 1))])  # so that the bias is penalised too
-    counts = np.bincount(labels)
-    weights = len(labels) / (3 * counts[labels])
+    balanced = len(labels) / (3 * np.bincount(labels)[labels])
+    weights = balanced if class_weight == "balanced" else np.ones(len(labels))
     reference = LogisticRegression(
         C=1 / (l2 * weights.sum()), fit_intercept=False, tol=1e-8, max_iter=5000
     ).fit(with_ones, labels, sample_weight=weights)
@@ -147,6 +149,14 @@ def test_the_strength_with_the_least_held_out_loss_is_chosen() -> None:
     assert fit.head.l2 == best and set(fit.scores["l2"]) == set(strengths)
 
 
+def test_weaker_strengths_are_left_untried_once_the_loss_has_risen_twice() -> None:
+    features, labels, groups = data()
+    labels = np.random.default_rng(0).permutation(labels)  # nothing to learn: the strongest is best
+    strengths = [10.0, 3.0, 1.0, 0.3, 0.1]
+    fit = fit_head(features, labels, groups, CLASSES, "mtcnn-onet", settings(strengths), seed=3)
+    assert fit.scores["l2"].tolist() == strengths[:3] and fit.head.l2 == 10.0
+
+
 def test_held_out_probabilities_equal_fitting_fold_by_fold() -> None:
     features, labels, groups = data()
     l2, fold_of = 0.1, _folds(labels, groups, 4, seed=3)
@@ -174,6 +184,13 @@ def test_folds_never_split_a_group(seed: int) -> None:
     fold_of = pd.DataFrame({"fold": _folds(labels, groups, 5, seed), "group": groups})
     assert fold_of["fold"].nunique() == 5
     assert (fold_of.groupby("group")["fold"].nunique() == 1).all()
+
+
+def test_groups_of_one_are_spread_by_class() -> None:
+    _, labels, _ = data(120)
+    fold_of = _folds(labels, np.arange(120).astype(str), 5, 0)
+    held_out = pd.crosstab(labels, fold_of)
+    assert (held_out.max(axis=1) - held_out.min(axis=1) <= 1).all()
 
 
 def test_too_few_groups_or_classes_make_no_folds() -> None:

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from stages.core.uncertainty import STRATEGIES, most_uncertain, score
+from stages.core.settings import UNCERTAINTY
+from stages.core.uncertainty import DRAWN, STRATEGIES, most_uncertain, score
 
 
 def naive_entropy(p: list[float]) -> float:
@@ -70,16 +71,42 @@ def test_scores_grow_as_the_top_class_falls(strategy: str) -> None:
 
 
 def test_score_calls_the_strategy_by_name() -> None:
-    p = some_p(5, 3)
-    rng = np.random.default_rng(0)
-    np.testing.assert_array_equal(score("margin", p, rng), STRATEGIES["margin"](p))
+    p, ids = some_p(5, 3), np.arange(5).astype(str)
+    found = score("margin", p, ids, np.random.default_rng(0))
+    np.testing.assert_array_equal(found, STRATEGIES["margin"](p))
+
+
+def test_params_may_name_just_these() -> None:
+    assert set(UNCERTAINTY) == {*STRATEGIES, *DRAWN}
 
 
 def test_random_scores_come_from_the_generator_alone() -> None:
-    first = score("random", some_p(9, 3), np.random.default_rng(4))
-    again = score("random", np.full((9, 3), 1 / 3), np.random.default_rng(4))
+    ids = np.arange(9).astype(str)
+    first = score("random", some_p(9, 3), ids, np.random.default_rng(4))
+    again = score("random", np.full((9, 3), 1 / 3), ids, np.random.default_rng(4))
     np.testing.assert_array_equal(first, again)
     assert len(set(first)) == 9
+
+
+@pytest.mark.parametrize("strategy", DRAWN)
+def test_chance_goes_by_face_id_whatever_the_order(strategy: str) -> None:
+    p, ids, order = some_p(9, 3), np.arange(9).astype(str), np.random.default_rng(1).permutation(9)
+    first = score(strategy, p, ids, np.random.default_rng(4))
+    other = score(strategy, p[order], ids[order], np.random.default_rng(4))
+    np.testing.assert_array_equal(first[order], other)
+
+
+def test_power_margin_draws_first_in_proportion_to_the_margin() -> None:
+    p = np.array([[0.9, 0.1], [0.7, 0.3], [0.5, 0.5]])  # margins 0.2, 0.6 and 1
+    ids, rng = np.array(["a", "b", "c"]), np.random.default_rng(0)
+    firsts = [score("power_margin", p, ids, rng).argmax() for _ in range(4000)]
+    shares = np.bincount(firsts) / 4000
+    np.testing.assert_allclose(shares, np.array([0.2, 0.6, 1]) / 1.8, atol=0.03)
+
+
+def test_a_sure_model_leaves_power_margin_finite() -> None:
+    scores = score("power_margin", np.eye(3), np.array(["a", "b", "c"]), np.random.default_rng(0))
+    assert np.isfinite(scores).all()
 
 
 def test_the_greatest_scores_come_first_and_ties_go_by_face_id() -> None:

@@ -5,10 +5,12 @@ After D. Quintana Esteve, Using Active Learning to Improve Ethnic Group Classifi
 """
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
-from sklearn.cluster import KMeans
+from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 
@@ -22,14 +24,21 @@ def reduce_dimensions(features: np.ndarray, components: int, seed: int) -> np.nd
     components = min(components, len(features) - 1, features.shape[1])
     if components < 1:
         return features.astype(np.float32)
-    return PCA(components, random_state=seed).fit_transform(features.astype(np.float32))
+    with np.errstate(invalid="ignore"):  # equal faces have no variance to explain
+        return PCA(components, random_state=seed).fit_transform(features.astype(np.float32))
+
+
+@contextmanager
+def quiet_clusters() -> Iterator[None]:
+    """Silence k-means where fewer distinct points than clusters leave some empty."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
 
 
 def cluster(points: np.ndarray, clusters: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return each point's cluster (n,) and its distance to that cluster's centroid (n,)."""
-    with warnings.catch_warnings():
-        # Fewer distinct points than clusters leaves some empty; the quotas pass them over.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with quiet_clusters():
         model = KMeans(min(clusters, len(points)), n_init=4, random_state=seed).fit(points)
     return model.labels_, np.linalg.norm(points - model.cluster_centers_[model.labels_], axis=1)
 
@@ -68,37 +77,56 @@ def split_quotas(quotas: np.ndarray, shares: tuple[float, ...]) -> np.ndarray:
     return counts
 
 
-def pick_diverse(
-    features: np.ndarray, face_ids: np.ndarray, settings: SampleDiverse, rng: np.random.Generator
+def spherical_cluster(
+    features: np.ndarray, clusters: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return each point's cluster (n,) and its cosine distance to that cluster's direction (n,).
+
+    Spherical k-means (Dhillon and Modha 2001): Lloyd's steps with centroids of length 1.
+    """
+    unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+    centres, _ = kmeans_plusplus(unit, min(clusters, len(unit)), random_state=seed)
+    labels = np.full(len(unit), -1)
+    for _ in range(100):
+        before, labels = labels, (unit @ centres.T).argmax(axis=1)
+        if (labels == before).all():
+            break
+        sums = np.zeros_like(centres)
+        np.add.at(sums, labels, unit)
+        length = np.linalg.norm(sums, axis=1, keepdims=True)
+        centres = np.where(length > 0, sums / np.maximum(length, 1e-12), centres)
+    return labels, 1 - (unit * centres[labels]).sum(axis=1)
+
+
+def heart_edge_chance(
+    labels: np.ndarray,
+    distances: np.ndarray,
+    size: int,
+    settings: SampleDiverse,
+    rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Pick a diverse sample of exactly `settings.size` faces, or all where there are fewer.
+    """Pick `size` faces, evenly over clusters: nearest, furthest and by chance.
 
     Args:
-        features: float of shape (n, d).
-        face_ids: str of shape (n,); the pick does not depend on the order of the rows.
-        settings: size, components, clusters and the three shares.
-        rng: for the random share, PCA and k-means.
+        labels: the cluster of each face, of shape (n,).
+        distances: of each face to its cluster's centroid, of shape (n,).
+        size: at most n.
+        settings: the three shares.
+        rng: for the random share.
 
     Returns:
-        Columns position (row of features), reason, cluster, distance; sorted by position.
+        Columns position, reason, cluster, a row a pick.
     """
-    columns = ["position", "reason", "cluster", "distance"]
-    if len(features) == 0:
-        return pd.DataFrame(columns=columns)
-    by_id = np.argsort(face_ids)
-    seed = int(rng.integers(2**31))
-    points = reduce_dimensions(features[by_id], settings.pca_components, seed)
-    labels, distances = cluster(points, settings.clusters, seed)
     names, sizes = np.unique(labels, return_counts=True)
     shares = (settings.centroid, settings.outlier, settings.random)
-    counts = split_quotas(even_quotas(sizes, settings.size), shares)
+    counts = split_quotas(even_quotas(sizes, size), shares)
     rows = []
     for name, wanted in zip(names, counts, strict=True):
         members = np.flatnonzero(labels == name)
         members = members[np.argsort(distances[members], kind="stable")]
         for reason, picked in zip(REASONS, _heart_edge_chance(members, wanted, rng), strict=True):
-            rows += [(by_id[at], reason, int(name), distances[at]) for at in picked]
-    return pd.DataFrame(rows, columns=columns).sort_values("position", ignore_index=True)
+            rows += [(at, reason, int(name)) for at in picked]
+    return pd.DataFrame(rows, columns=["position", "reason", "cluster"])
 
 
 def _heart_edge_chance(

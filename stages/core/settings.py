@@ -7,7 +7,7 @@ import math
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from stages.core.rounds import PRIOR, is_round, order_of
 
@@ -18,6 +18,15 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Device = Literal["auto", "cpu", "cuda"]
+
+# A strategy is how uncertainty is scored over the whole pool, and how a diverse few are picked
+# from the most uncertain; a preset is a name for such a pair.
+UNCERTAINTY = ("entropy", "least_confidence", "margin", "ratio", "power_margin", "random")
+DIVERSITY = (
+    *("top", "kmeans", "spherical_kmeans", "weighted_kmeans"),
+    *("cluster_margin", "badge", "k_center", "typical"),
+)
+PRESETS = {"article": "entropy/kmeans", "random": "random/top"}
 
 RESERVED_LABELS = ("unsure", "not_a_face")
 # Keys of the page that answer or do something else than a class; Space is one of them too.
@@ -30,6 +39,34 @@ TRUTH = "truth"  # names that begin so are of truth tables: nobody takes them fo
 EMBEDDERS = ("mtcnn-onet", "vggface2", "casia-webface")
 # An ONNX file must lie in the folder that the stage depends on, or a new one would go unnoticed.
 ONNX_PATTERN = r"models/embedders/[^/]+\.onnx"
+
+
+def split_strategy(name: str) -> tuple[str, str]:
+    """Return a strategy's two halves: `article` is entropy and kmeans.
+
+    Raises:
+        ValueError: it is no preset, and no uncertainty/diversity.
+    """
+    uncertainty, _, diversity = PRESETS.get(name, name).partition("/")
+    if uncertainty not in UNCERTAINTY or diversity not in DIVERSITY:
+        halves = f"one of {', '.join(UNCERTAINTY)} / one of {', '.join(DIVERSITY)}"
+        raise ValueError(f"allowed: {', '.join(PRESETS)}, or {halves}")
+    return uncertainty, diversity
+
+
+def _known_strategy(name: str) -> str:
+    split_strategy(name)
+    return name
+
+
+def _known_diversity(name: str) -> str:
+    if name not in DIVERSITY:
+        raise ValueError(f"allowed: {', '.join(DIVERSITY)}")
+    return name
+
+
+Diversity = Annotated[str, AfterValidator(_known_diversity)]
+Strategy = Annotated[str, AfterValidator(_known_strategy)]
 
 
 class Block(BaseModel):
@@ -103,6 +140,7 @@ class Train(Block):
     l2: Annotated[list[Positive], Field(min_length=1)]
     folds: Annotated[int, Field(ge=2)]
     max_iterations: Count
+    class_weight: Literal["none", "balanced"]
 
 
 class Evaluation(Block):
@@ -161,12 +199,12 @@ class SampleValidation(Block):
 
 
 class SampleUncertain(Block):
-    strategy: Literal["entropy", "least_confidence", "margin", "ratio", "random"]
     size: Count
 
 
 class SampleDiverse(Block):
     size: Count
+    cold_start: Diversity
     pca_components: Count
     clusters: Count
     centroid: Share
@@ -239,6 +277,7 @@ class Settings(Block):
     seed: Annotated[int, Field(ge=0)]
     classes: Annotated[list[Name], Field(min_length=2)]
     batches: list[Name]
+    strategy: Strategy
     rounds: Rounds
     extract_faces: ExtractFaces
     embed: Embed
@@ -280,6 +319,16 @@ class Settings(Block):
         if self.sample_uncertain.size < self.sample_diverse.size:
             raise ValueError("sample_uncertain.size: must be at least sample_diverse.size")
         return self
+
+    @property
+    def uncertainty(self) -> str:
+        """The strategy's first half: how the whole pool is scored."""
+        return split_strategy(self.strategy)[0]
+
+    @property
+    def diversity(self) -> str:
+        """The strategy's second half: how a diverse few are picked."""
+        return split_strategy(self.strategy)[1]
 
     @property
     def pool(self) -> str | None:

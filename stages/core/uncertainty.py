@@ -42,11 +42,23 @@ STRATEGIES = {
     "margin": margin,
     "ratio": ratio,
 }
+DRAWN = ("random", "power_margin")
 
 
-def score(strategy: str, p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return the uncertainty by `strategy`; `random` draws it from the generator."""
-    return rng.random(len(p)) if strategy == "random" else STRATEGIES[strategy](p)
+def score(
+    strategy: str, p: np.ndarray, face_ids: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the uncertainty by `strategy`; chance goes by face_id, whatever the rows' order.
+
+    `random` is drawn from the generator alone. `power_margin` is u^(1 / margin): its greatest are
+    a sample without replacement in proportion to the margin score (Kirsch et al. 2023, Stochastic
+    Batch Acquisition; drawn as by Efraimidis and Spirakis 2006).
+    """
+    if strategy not in DRAWN:
+        return STRATEGIES[strategy](p)
+    u = np.empty(len(p))
+    u[np.argsort(face_ids)] = rng.random(len(p))
+    return u if strategy == "random" else u ** (1 / np.maximum(margin(p), 1e-12))
 
 
 def most_uncertain(scores: np.ndarray, face_ids: np.ndarray, size: int) -> np.ndarray:

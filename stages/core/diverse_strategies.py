@@ -1,0 +1,225 @@
+"""Diversity: from a sample of uncertain faces pick a few that differ, a short function a strategy.
+
+Each takes a `Sample`, sorted by face_id, with how many to pick, the block sample_diverse and a
+generator, and returns a table of exactly that many rows: position in the sample, reason, cluster
+(missing where there are none). Fewer faces than asked for are all returned.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.cluster.hierarchy import fcluster, linkage
+from sklearn.cluster import KMeans
+from sklearn.metrics import pairwise_distances_chunked
+from sklearn.neighbors import NearestNeighbors
+
+from stages.core.diversity import (
+    cluster,
+    heart_edge_chance,
+    quiet_clusters,
+    reduce_dimensions,
+    spherical_cluster,
+)
+from stages.core.settings import SampleDiverse
+
+
+class Sample(NamedTuple):
+    """Faces to pick from, and what is known of them.
+
+    Attributes:
+        face_ids: str of shape (n,).
+        features: float32 of shape (n, d).
+        scores: uncertainty in [0, 1] of shape (n,).
+        p: the model's probabilities, of shape (n, C).
+        labelled: float32 of shape (m, d), features of the faces that have a label.
+    """
+
+    face_ids: np.ndarray
+    features: np.ndarray
+    scores: np.ndarray
+    p: np.ndarray
+    labelled: np.ndarray
+
+
+def top(
+    sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator
+) -> pd.DataFrame:
+    """The most uncertain, with no regard to diversity."""
+    return _picks(np.argsort(-sample.scores, kind="stable")[:size], "top")
+
+
+def kmeans(
+    sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator
+) -> pd.DataFrame:
+    """PCA, k-means; of each cluster hearts, edges and a chance few (Quintana Esteve 2022)."""
+    seed = _seed(rng)
+    points = reduce_dimensions(sample.features, settings.pca_components, seed)
+    labels, distances = cluster(points, settings.clusters, seed)
+    return heart_edge_chance(labels, distances, size, settings, rng)
+
+
+def spherical_kmeans(
+    sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator
+) -> pd.DataFrame:
+    """The same shares of clusters by cosine (Dhillon and Modha 2001), which the article names."""
+    labels, distances = spherical_cluster(sample.features, settings.clusters, _seed(rng))
+    return heart_edge_chance(labels, distances, size, settings, rng)
+
+
+def weighted_kmeans(
+    sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator
+) -> pd.DataFrame:
+    """k-means weighted by uncertainty, the face nearest to each centroid (Zhdanov 2019)."""
+    seed = _seed(rng)
+    points = reduce_dimensions(sample.features, settings.pca_components, seed)
+    with quiet_clusters():
+        model = KMeans(size, n_init=1, random_state=seed)
+        labels = model.fit_predict(points, sample_weight=np.maximum(sample.scores, 1e-6))
+    distances = np.linalg.norm(points - model.cluster_centers_[labels], axis=1)
+    nearest = np.lexsort((distances, labels))
+    _, first = np.unique(labels[nearest], return_index=True)
+    return _filled(sample, nearest[first], size, "weighted", labels)
+
+
+def cluster_margin(
+    sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator
+) -> pd.DataFrame:
+    """In turn the most uncertain of each cluster, small ones first (Citovsky et al. 2021)."""
+    labels = np.zeros(len(sample.features), dtype=int)
+    if len(labels) > 1:
+        tree = linkage(sample.features, "average")
+        labels = fcluster(tree, settings.clusters, "maxclust") - 1
+    by_score = np.argsort(-sample.scores, kind="stable")
+    turn = np.empty(len(labels), dtype=int)
+    turn[by_score] = pd.Series(labels[by_score]).groupby(labels[by_score]).cumcount()
+    order = np.lexsort((labels, np.bincount(labels)[labels], turn))
+    return _picks(order[:size], "cluster_margin", labels)
+
+
+def badge(
+    sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator
+) -> pd.DataFrame:
+    """k-means++ seeding on the loss gradients at the likeliest labels (Ash et al. 2020).
+
+    A gradient is the outer product (p - e) x, so squared distances come from two small products.
+    """
+    error = sample.p.copy()
+    error[np.arange(len(error)), error.argmax(axis=1)] -= 1
+    squares = (error**2).sum(axis=1) * (sample.features**2).sum(axis=1)
+    picked = [int(np.argmax(squares))]
+    left = np.full(len(squares), np.inf)
+    while len(picked) < size:
+        at = picked[-1]
+        cross = (error @ error[at]) * (sample.features @ sample.features[at])
+        left = np.minimum(left, np.maximum(squares + squares[at] - 2 * cross, 0))
+        left[picked] = 0
+        picked.append(_draw(left, picked, rng))
+    return _picks(np.array(picked), "badge")
+
+
+def k_center(
+    sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Greedily the face furthest from all that are labelled or picked (Sener and Savarese 2018)."""
+    x = sample.features
+    left = np.full(len(x), np.inf)
+    if len(sample.labelled):
+        chunks = pairwise_distances_chunked(x, sample.labelled, reduce_func=lambda d, _: d.min(1))
+        left = np.concatenate(list(chunks))
+    picked: list[int] = []
+    while len(picked) < size:
+        picked.append(int(np.argmax(left)))
+        left = np.minimum(left, np.linalg.norm(x - x[picked[-1]], axis=1))
+        left[picked] = -1
+    return _picks(np.array(picked), "k_center")
+
+
+def typical(
+    sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Of each of `size` clusters the face in the densest place (TypiClust: Hacohen et al. 2022)."""
+    with quiet_clusters():
+        labels = KMeans(size, n_init=1, random_state=_seed(rng)).fit_predict(sample.features)
+    density = np.zeros(len(labels))
+    for name in np.unique(labels):
+        inside = np.flatnonzero(labels == name)
+        near = min(NEIGHBOURS, len(inside) - 1)
+        if near:
+            model = NearestNeighbors(n_neighbors=near).fit(sample.features[inside])
+            density[inside] = 1 / np.maximum(model.kneighbors()[0].mean(axis=1), 1e-12)
+    densest = np.lexsort((-density, labels))
+    _, first = np.unique(labels[densest], return_index=True)
+    return _filled(sample, densest[first], size, "typical", labels)
+
+
+NEIGHBOURS = 20  # that the paper's typicality looks at
+Strategy = Callable[[Sample, int, SampleDiverse, np.random.Generator], pd.DataFrame]
+STRATEGIES: dict[str, Strategy] = {
+    "top": top,
+    "kmeans": kmeans,
+    "spherical_kmeans": spherical_kmeans,
+    "weighted_kmeans": weighted_kmeans,
+    "cluster_margin": cluster_margin,
+    "badge": badge,
+    "k_center": k_center,
+    "typical": typical,
+}
+
+
+def pick_diverse(
+    strategy: str, sample: Sample, settings: SampleDiverse, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Pick exactly `settings.size` faces, or all where there are fewer, by `strategy`.
+
+    Returns:
+        Columns position (row of the sample), reason, cluster; sorted by position. The pick does
+        not depend on the order of the sample's rows.
+
+    Raises:
+        ValueError: a feature, score or probability is NaN.
+    """
+    if any(np.isnan(values).any() for values in sample[1:]):
+        raise ValueError("a feature, score or probability is NaN")
+    size = min(settings.size, len(sample.face_ids))
+    if size == 0:
+        return _picks(np.array([], dtype=int), strategy)
+    by_id = np.argsort(sample.face_ids)
+    ordered = sample._replace(
+        face_ids=sample.face_ids[by_id],
+        features=sample.features[by_id],
+        scores=sample.scores[by_id],
+        p=sample.p[by_id],
+    )
+    picks = STRATEGIES[strategy](ordered, size, settings, rng)
+    return picks.assign(position=by_id[picks["position"]]).sort_values(
+        "position", ignore_index=True
+    )
+
+
+def _picks(positions: np.ndarray, reason: str, clusters: np.ndarray | None = None) -> pd.DataFrame:
+    places = (
+        pd.array([pd.NA] * len(positions), "Int64") if clusters is None else clusters[positions]
+    )
+    return pd.DataFrame({"position": positions, "reason": reason, "cluster": places})
+
+
+def _filled(
+    sample: Sample, picked: np.ndarray, size: int, reason: str, labels: np.ndarray
+) -> pd.DataFrame:
+    """Fill up to `size` with the most uncertain left: equal faces leave clusters empty."""
+    others = np.argsort(-sample.scores, kind="stable")
+    others = others[~np.isin(others, picked)]
+    return _picks(np.concatenate([picked, others])[:size], reason, labels)
+
+
+def _draw(weights: np.ndarray, picked: list[int], rng: np.random.Generator) -> int:
+    """Draw a position in proportion to its weight; where all is 0, the first that is not picked."""
+    if (total := weights.sum()) > 0:
+        return int(rng.choice(len(weights), p=weights / total))
+    return int(np.setdiff1d(np.arange(len(weights)), picked)[0])
+
+
+def _seed(rng: np.random.Generator) -> int:
+    return int(rng.integers(2**31))
