@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise FaceloopError(
             f"--out {out}: faces must not lie where git takes them: try ../{out.name}"
         )
-    if state.is_behind:
+    if not state.is_judged:
         raise FaceloopError("the figures are older than labels or params: run 'dvc repro'")
     report = gather(state, arguments.base, wanted.faces, wanted.faces_shown)
     for path, text in ((out, as_html(report)), (out.with_suffix(".md"), as_markdown(report))):

@@ -90,7 +90,7 @@ def test_the_steps_verify_report_comment_and_gate(runner: tuple[Path, dict[str, 
     asked = (temp / "gh.log").read_text().splitlines()
     assert "--method POST repos/some/project/issues/7/comments" in asked[1]
     assert "--method PATCH repos/some/project/issues/comments/41" in asked[3]
-    assert (temp / "comment.md").read_text().startswith("<!-- faceloop iteration -->\n## Iteration")
+    assert (temp / "comment.md").read_text().startswith("<!-- faceloop iteration -->\n## ")
     verdict = json.loads((runner[0] / "metrics/gate.json").read_text())["verdict"]
     assert f"o01-i01: {verdict}" in run(runner, "Gate", exit_code=int(verdict not in GO_ON))
 

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from loop.figures import read_figures, shadow_line
 from loop.reporting.changes import Changes, changes_since
 from loop.reporting.charts import curve_chart, reliability_chart
 from loop.reporting.contact_sheet import Row, contact_sheet
@@ -44,6 +45,9 @@ class Report(NamedTuple):
     metrics: tuple[str, ...]
     judged: list[Judged]
     labels: dict[str, Any]
+    shadow: str
+    balance: dict[str, Any] | None
+    doubted: int | None
     curve: list[Point]
     curve_chart: str
     costs: Costs
@@ -67,12 +71,16 @@ def gather(state: State, base: str | None, faces: bool, shown: int) -> Report:
     classes, metric = settings.classes, settings.gate.metric
     rounds = rounds_up_to(state.candidate, known_rounds(settings.rounds))
     curve = learning_curve(metric, rounds)
+    shadow, drawn = read_figures("shadow", state), state.drawn
     return Report(
         state=state,
         next_step=next_step(state),
         metrics=METRICS,
         judged=[read_judged(name, classes) for name in SETS],
         labels=read_json(METRICS_DIR / "labels.json"),
+        shadow=shadow_line(shadow) if shadow else "",
+        balance=read_figures("balance", state),
+        doubted=None if drawn is None else int((drawn["purpose"] == "relabel").sum()),
         curve=curve,
         curve_chart=curve_chart(curve, metric, settings.gate.target) if curve else "",
         costs=costs_of(state.said.votes),
