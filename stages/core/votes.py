@@ -57,10 +57,10 @@ def dawid_skene(votes: pd.DataFrame) -> pd.DataFrame:
 
     Expectation-maximisation over everybody's confusion matrices (Dawid and Skene 1979, Maximum
     Likelihood Estimation of Observer Error-Rates), by crowd-kit, on the independent votes: faces
-    asked again because a model doubted them show people at their worst, and would turn the matrices
-    over. Everybody starts with a few right answers, so that without overlap all are believed.
-    `unsure` and `not_a_face` are labels like the others. A tie is `unresolved`, and so is a face
-    whose likeliest label nobody gave it.
+    asked again because a model doubted them were picked to be disagreed on. Everybody starts with a
+    few right answers, so that without overlap all are believed. `unsure` and `not_a_face` are
+    labels like the others. A tie is `unresolved`, and so is a face whose likeliest label nobody
+    gave it.
 
     Args:
         votes: columns batch, face_id, annotator, label, purpose; one row a person and face.
