@@ -82,7 +82,7 @@ def test_the_steps_verify_report_comment_and_gate(runner: tuple[Path, dict[str, 
     assert "verify: no findings" in run(runner, "Verify")
     run(runner, "Report")
     summary = (temp / "summary.md").read_text()
-    for part in ("    round    o01-i01", "verify: no findings", "| candidate.macro_f1.value"):
+    for part in ("## o01-i01, compared with", "verify: no findings", "What changed since"):
         assert part in summary
     run(runner, "Comment")
     (temp / "known").write_text("41\n42\n")
