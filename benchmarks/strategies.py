@@ -124,7 +124,7 @@ def runs(out: Path) -> dict[str, Run]:
     """Return all sets by name; the plans are round_size, rounds, validation, test_share."""
     cache = out / "onet.npz"
     return {
-        "race": Run(lambda: utkface("race"), Plan(300, 14, 0, 0.25), (*OTHERS, *FAST_PEERS), 3),
+        "race": Run(lambda: utkface("race"), Plan(300, 14, 0, 0.25), FAST_PEERS, 3),
         "race-loop": Run(lambda: utkface("race"), Plan(300, 14, 60, 0.25), (), 0),
         "gender": Run(lambda: utkface("gender"), Plan(100, 8, 0, 0.25), (), 0),
         "rare": Run(lambda: utkface("race", RARE), Plan(200, 8, 0, 0.25), (), 0),

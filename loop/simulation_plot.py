@@ -1,5 +1,6 @@
 """The picture of learning curves."""
 
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib
@@ -25,13 +26,13 @@ def draw_curves(points: pd.DataFrame, targets: dict[str, float], path: Path) -> 
         axes.fill_between(
             rows["labels"], rows["low"], rows["high"], color=line.get_color(), alpha=0.15, lw=0
         )
-    for name, score in targets.items():
+    ends = cycle([(points["labels"].max(), "right"), (points["labels"].min(), "left")])
+    for (name, score), (x, side) in zip(targets.items(), ends, strict=False):
         axes.axhline(score, color="grey", lw=0.8, ls="--")
-        axes.annotate(
-            name.replace("_", " "), (points["labels"].max(), score), ha="right", va="bottom"
-        )
+        text = name.replace("_", " ")
+        axes.annotate(text, (x, score), ha=side, va="bottom", fontsize="small")
     axes.set(xlabel="labels paid for", ylabel="macro-F1 on the test set")
     axes.legend(fontsize="small")
     with replacing(path) as partial:
-        figure.savefig(partial, format="png", dpi=100, metadata={"Software": None})
+        figure.savefig(partial, format="png", dpi=80, metadata={"Software": None})
     pyplot.close(figure)
