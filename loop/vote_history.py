@@ -10,6 +10,7 @@ import yaml
 from loop.git import asks_git, round_tags, run_git
 from stages.core.errors import FaceloopError
 from stages.core.rounds import order_of
+from stages.core.settings import NO_ANNOTATORS, TRUTH
 from stages.files.labels import LABELS_DIR, queue_path
 
 MAY_CHANGE = ("annotators", "inclusion_probability")
@@ -18,6 +19,8 @@ MAIN = ("origin/main", "origin/master", "main", "master")
 
 def changed_label_files(base: str | None) -> list[str]:
     """Return the label files that bend what they said at `base`, each with its remedy.
+
+    A round that only a truth table voted on may go as a whole: nobody's labels are lost with it.
 
     Args:
         base: a revision; the branch point from it is what counts. None: from the main branch.
@@ -29,8 +32,12 @@ def changed_label_files(base: str | None) -> list[str]:
     params = yaml.safe_load(run_git("show", f"{start}:params.yaml"))
     opened = order_of(params["rounds"]["candidate"])
     findings = []
-    for path in map(Path, run_git("ls-tree", "-rz", "--name-only", start, "labels").split("\0")):
-        if path.suffix != ".csv":
+    listed = run_git("ls-tree", "-rz", "--name-only", start, "labels").split("\0")
+    files = [path for path in map(Path, listed) if path.suffix == ".csv"]
+    demos = {path.parent for path in files if path.stem.startswith(TRUTH)}
+    demos -= {path.parent for path in files if is_persons(path)}
+    for path in files:
+        if path.parent in demos:  # `faceloop start` takes them away
             continue
         before = run_git("show", f"{start}:{path.as_posix()}")
         now = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
@@ -42,6 +49,11 @@ def changed_label_files(base: str | None) -> list[str]:
                 "a correction is a new file beside it"
             )
     return findings
+
+
+def is_persons(path: Path) -> bool:
+    """Tell whether a label file holds a person's votes, and not those of a truth table."""
+    return path.stem not in NO_ANNOTATORS and not path.stem.startswith(TRUTH)
 
 
 def bent(before: str, now: str, path: Path, is_open: bool) -> str:

@@ -70,6 +70,13 @@ def test_a_changed_vote_of_a_round_that_is_over_is_a_finding(repository: Path) -
     assert changed_label_files(None) == []
 
 
+def test_a_demo_that_only_a_truth_table_voted_on_may_go(repository: Path) -> None:
+    sh("git mv labels/o00-i00/ana.csv labels/o00-i00/truth.csv", repository)
+    sh("git commit -qm 'A demo' && git checkout -q -b mine && git rm -rq labels", repository)
+    (finding,) = changed_label_files("main")
+    assert finding.startswith("labels/o01-i00/ana.csv: 2 rows are changed or gone since ")
+
+
 def test_a_removed_vote_file_is_a_finding_and_a_new_one_is_none(repository: Path) -> None:
     sh("git checkout -q -b mine && cp labels/o00-i00/ana.csv labels/o00-i00/ben.csv", repository)
     assert changed_label_files(None) == []
