@@ -8,17 +8,16 @@ INSTALLED := $(VENV)/.installed
 
 .PHONY: bootstrap run test lint types lock benchmark
 
-run: $(INSTALLED) bootstrap
+run: bootstrap
 	dvc repro
 	faceloop status
 
-test: $(INSTALLED) bootstrap
+test: bootstrap
 	python -m pytest
 
-# Where two branches both label, dvc.lock and figures stay ours: the next repro makes them anew.
-# .gitattributes names the files; git takes the command from each clone's own config alone.
-bootstrap:
-	git config merge.ours.driver true
+# What each clone must be told by itself: how git merges two branches, where plots' scripts are.
+bootstrap: $(INSTALLED)
+	python -m loop.bootstrap
 
 lint: $(INSTALLED)
 	ruff check .

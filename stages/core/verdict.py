@@ -51,7 +51,7 @@ def judge(evidence: Evidence, gate: Gate) -> dict[str, Any]:
         return _verdict("start", ["nothing of this round is labelled yet"], evidence.without_gain)
     if evidence.answered < evidence.queued:
         missing = evidence.queued - evidence.answered
-        reason = f"{missing} of the round's {evidence.queued} faces have no vote yet"
+        reason = f"{missing} of the round's {evidence.queued} faces lack a vote"
         return _verdict("undecided", [reason], evidence.without_gain)
     kept, gains = knowledge_kept(evidence.overfit, gate), data_helps(evidence.iteration, gate)
     target = target_reached(evidence.iteration, gate)
