@@ -21,7 +21,7 @@ def test_a_page_of_plots_loads_nothing_from_outside(browser: Browser, tmp_path: 
     page_file.write_text(html.with_element(plot.generate_html()).embed(), encoding="utf-8")
     page, asked, errors = browser.new_page(), [], []
     page.on("request", lambda request: asked.append(request.url))
-    page.on("pageerror", errors.append)
+    page.on("pageerror", lambda error: errors.append(error))
     page.goto(page_file.as_uri())
     page.wait_for_selector("#plot_curve canvas, #plot_curve svg")
     assert asked == [page_file.as_uri()] and errors == []

@@ -65,6 +65,9 @@ def test_weights_are_the_inverse_of_the_inclusion_probability(second_round: Any)
 
 
 def test_faces_of_a_queue_without_probabilities_count_alike(second_round: Any) -> None:
+    table = read_csv(gate.LABELLED_DIR / f"{FIRST}.csv", LABELLED)
+    blank = table.assign(inclusion_probability=np.nan)
+    write_csv(blank, gate.LABELLED_DIR / f"{FIRST}.csv")
     found = read_held_out("validation", read_params())
     assert found.weights is None and found.strata is None
 

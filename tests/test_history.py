@@ -227,5 +227,6 @@ def test_after_a_failed_repro_no_face_would_be_added(three_rounds: Path) -> None
     sh("git add -A", copy)
     assert sh("git ls-files data models", copy).split() == [
         "data/raw/march.dvc",
+        "data/sources/.gitkeep",
         "models/embedders/.gitkeep",
     ]
