@@ -8,15 +8,15 @@ INSTALLED := $(VENV)/.installed
 
 .PHONY: bootstrap run test lint types lock benchmark
 
-run: bootstrap
+run: $(INSTALLED) bootstrap
 	dvc repro
 	faceloop status
 
-test: bootstrap
+test: $(INSTALLED) bootstrap
 	python -m pytest
 
 # What each clone must be told by itself: how git merges two branches, where plots' scripts are.
-bootstrap: $(INSTALLED)
+bootstrap:
 	python -m loop.bootstrap
 
 lint: $(INSTALLED)

@@ -1,4 +1,4 @@
-"""What each clone is told once, for neither git nor DVC takes it from a commit: `make` runs this."""
+"""What each clone is told once, as neither git nor DVC takes it from a commit; `make` runs it."""
 
 from pathlib import Path
 

@@ -23,7 +23,7 @@ def test_a_page_of_plots_loads_nothing_from_outside(browser: Browser, tmp_path: 
     page.on("request", lambda request: asked.append(request.url))
     page.on("pageerror", lambda error: errors.append(error))
     page.goto(page_file.as_uri())
-    page.wait_for_selector("#plot_curve canvas, #plot_curve svg")
+    page.wait_for_selector("#curve canvas, #curve svg")
     assert asked == [page_file.as_uri()] and errors == []
 
 
