@@ -26,9 +26,18 @@ def run_git(*words: str) -> str:
     return done.stdout
 
 
+def ask_git(*words: str) -> bytes | None:
+    """Return what a git command printed; None where it failed or there is no git."""
+    try:
+        done = subprocess.run(["git", *words], capture_output=True, check=False)
+    except FileNotFoundError:
+        return None
+    return None if done.returncode else done.stdout
+
+
 def asks_git(*words: str) -> bool:
     """Tell whether a git command that answers by its exit code says yes."""
-    return subprocess.run(["git", *words], capture_output=True, check=False).returncode == 0
+    return ask_git(*words) is not None
 
 
 def uncommitted() -> list[str]:

@@ -350,11 +350,12 @@ def test_kinds_of_source_are_shown_escaped_from_twenty_faces(second_round: Any, 
     sources = read_batch("pool")["source"].drop_duplicates().sort_values().tolist()
     kinds = ["<b>east|west</b>" if at < 30 else "rare" for at in range(len(sources))]
     lines = [f"{one},{kind},tv\n" for one, kind in zip(sources, kinds, strict=True)]
-    Path("data/raw/pool.sources.csv").write_text("source,country,group\n" + "".join(lines))
+    Path("data/sources").mkdir(exist_ok=True)
+    Path("data/sources/pool.csv").write_text("source,country,channel\n" + "".join(lines))
     release(out)
     data, model = ((out / part / "README.md").read_text() for part in ("dataset", "model"))
     assert r"| country | &lt;b&gt;east\|west&lt;/b&gt; | 44 |" in data
-    assert "| group | tv | 44 |" in data  # though faces have a group of their own
+    assert "| channel | tv | 44 |" in data
     assert "<b>" not in data + model and "rare" not in data + model
 
 

@@ -1,7 +1,6 @@
 """What a release is made of: one round's faces, votes, model and figures, read from the project."""
 
 import hashlib
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,17 +8,18 @@ from typing import Any
 
 import pandas as pd
 
+from loop.git import ask_git
 from loop.next_round import require_fresh
 from loop.state import read_state
 from stages.core.anchors import place_rows
 from stages.core.errors import FaceloopError
 from stages.core.head import predict
-from stages.core.records import BOX, CAST_VOTES, LABELLED, QUEUED, Head, p_columns, stacked
+from stages.core.records import BOX, CAST_VOTES, FACE, LABELLED, QUEUED, Head, p_columns, stacked
 from stages.core.rounds import PRIOR, rounds_up_to
 from stages.core.settings import Settings
 from stages.files.heads import MODELS_DIR, read_head
-from stages.files.labels import known_rounds, read_queue, read_rows, read_votes
-from stages.files.media import RAW_DIR
+from stages.files.labels import known_rounds, read_queue, read_votes
+from stages.files.sources import read_sources
 from stages.files.tables import (
     LABELLED_DIR,
     METRICS_DIR,
@@ -29,8 +29,6 @@ from stages.files.tables import (
     read_features,
     read_json,
 )
-
-FACE = ["batch", "face_id"]
 
 
 @dataclass(frozen=True)
@@ -161,38 +159,26 @@ def chance_weights(faces: pd.DataFrame) -> pd.Series:
 def kinds_of_source(faces: pd.DataFrame, batches: Sequence[str]) -> pd.DataFrame:
     """Return what people know of each face's source: a row a face, their own columns.
 
-    It stands in `data/raw/<batch>.sources.csv`, where there is one; "" is what nobody knows.
+    It stands in `data/sources/<batch>.csv`, where there is one; "" is what nobody knows.
 
     Args:
         faces: columns batch and source.
         batches: of the project.
     """
-    rows = []
-    for batch in batches:
-        path = RAW_DIR / f"{batch}.sources.csv"
-        if path.is_file():
-            rows += [{**row, "batch": batch} for _, row in read_rows(path, ["source"])]
-    known = pd.DataFrame(rows, columns=None if rows else ["batch", "source"])
-    known = known.drop_duplicates(["batch", "source"])
+    known = pd.concat([read_sources(batch).assign(batch=batch) for batch in batches])
     kinds = faces[["batch", "source"]].merge(known, on=["batch", "source"], how="left")
     return kinds.drop(columns=["batch", "source"]).fillna("")
 
 
 def clean_commit() -> tuple[str, str] | None:
     """Return the hash and date of the commit that the working folder is, or None if it is none."""
-    if git("status", "--porcelain") != "":
+    if ask_git("status", "--porcelain") != b"":
         return None
-    shown = git("log", "-1", "--format=%H %cs")
-    return (shown.split()[0], shown.split()[1]) if shown else None
-
-
-def git(*words: str) -> str | None:
-    """Return what a git command printed; None where it failed or there is no git."""
-    try:
-        done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
-    except FileNotFoundError:
+    shown = ask_git("log", "-1", "--format=%H %cs")
+    if not shown:
         return None
-    return None if done.returncode else done.stdout.strip()
+    commit, date = shown.decode().split()
+    return commit, date
 
 
 def refuse_inside_project(path: Path, instead: str) -> None:

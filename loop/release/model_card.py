@@ -99,7 +99,7 @@ def _by_source(contents: Contents) -> str:
         rates = (figure(one["accuracy"]), figure(one["macro_f1"]))
         rows.append([one["column"], one["value"], one["n"], one["groups"], *rates])
     if not rows:
-        return "There is none: `data/raw/<batch>.sources.csv` tells of no such kind."
+        return "There is none: `data/sources/<batch>.csv` tells of no such kind."
     return table(["what", "value", "faces", "groups", "accuracy", "macro_f1"], rows)
 
 

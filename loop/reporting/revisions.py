@@ -1,7 +1,6 @@
 """Files as an earlier commit holds them."""
 
-import subprocess
-
+from loop.git import ask_git
 from stages.core.errors import FaceloopError
 
 
@@ -11,7 +10,9 @@ def commit_of(revision: str) -> str:
     Raises:
         FaceloopError: git knows no such commit.
     """
-    found = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    found = ask_git(
+        "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
+    )
     if found is None:
         raise FaceloopError(f"{revision!r} is no commit here: see 'git tag', or 'git fetch --tags'")
     return found.decode().strip()
@@ -19,21 +20,16 @@ def commit_of(revision: str) -> str:
 
 def read_at(commit: str, path: str) -> bytes | None:
     """Return a file's bytes at a commit; None where it did not stand there."""
-    return _git("cat-file", "blob", f"{commit}:{path}")
+    return ask_git("cat-file", "blob", f"{commit}:{path}")
 
 
 def list_at(commit: str, folder: str) -> list[str]:
     """Return the paths of all files under a folder at a commit, sorted."""
-    found = _git("ls-tree", "-r", "-z", "--name-only", commit, "--", f"{folder}/")
+    found = ask_git("ls-tree", "-r", "-z", "--name-only", commit, "--", f"{folder}/")
     return sorted(name for name in (found or b"").decode().split("\0") if name)
 
 
 def commits_of(*paths: str) -> list[str]:
     """Return the commits, oldest first, in which a file changed; none outside a repository."""
-    found = _git("log", "--reverse", "--format=%H", "--", *paths)
+    found = ask_git("log", "--reverse", "--format=%H", "--", *paths)
     return (found or b"").decode().split()
-
-
-def _git(*words: str) -> bytes | None:
-    done = subprocess.run(["git", *words], capture_output=True, check=False)
-    return None if done.returncode else done.stdout
