@@ -62,7 +62,7 @@ def main() -> None:
     curve = pd.DataFrame(figures.pop("curve", []), columns=CURVE)
     write_json(figures, METRICS_DIR / "shadow.json")
     write_csv(curve, PLOTS_DIR / "shadow_curve.csv")
-    print(f"eval_shadow: {figures['reason'] or f'{n} labels an arm on {len(base)} of both'}")
+    print(f"eval_shadow: {figures['reason'] or f'{n} labels an arm, beside {len(base)} of both'}")
 
 
 def fit_sizes(
