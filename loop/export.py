@@ -11,11 +11,13 @@ from loop.exchange.folders import write_folders
 from loop.exchange.label_studio_tasks import Prediction, write_label_studio
 from loop.page.session import labels_with_keys
 from loop.state import State, read_state
+from stages.core.assignment import asked_of
 from stages.core.errors import FaceloopError
 from stages.core.head import predict
 from stages.core.randomness import order_key
 from stages.files.crops import read_crops
 from stages.files.heads import MODELS_DIR, read_head
+from stages.files.labels import check_annotator
 from stages.files.tables import embedding_width, read_features
 
 FORMATS = ("folders", "label-studio", "cvat")
@@ -25,6 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the folder to write to, and for what software."""
     parser.add_argument("folder", type=Path, help="where to write; it must not be there yet")
     parser.add_argument("--to", choices=FORMATS, default="folders", help="default: folders")
+    parser.add_argument(
+        "--as",
+        dest="annotator",
+        metavar="NAME",
+        help="only what this person is asked and has not answered; default: all that lack a vote",
+    )
     parser.add_argument(
         "--images",
         choices=("embedded", "files"),
@@ -53,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     embed = arguments.images == "embedded"
     if arguments.to != "label-studio" and (arguments.predictions or not embed):
         raise FaceloopError("--images and --predictions go with --to label-studio alone")
-    waiting = state.queue[state.queue["face_id"].isin(state.unanswered)]
+    waiting = waiting_for(arguments.annotator, state)
     if waiting.empty:
         raise FaceloopError("no face waits for a label: 'faceloop status' tells what does")
     crops = shuffled_crops(waiting, state)
@@ -74,6 +82,20 @@ def run(arguments: argparse.Namespace) -> int:
         )
     print(f"then: {then}")
     return 0
+
+
+def waiting_for(name: str | None, state: State) -> pd.DataFrame:
+    """Return the queue's faces that lack a vote: anybody's, or this person's.
+
+    Raises:
+        FaceloopError: nobody can have that name.
+    """
+    waiting = state.queue[state.queue["face_id"].isin(state.unanswered)]
+    if name is None:
+        return waiting
+    check_annotator(name)
+    voted = state.votes.loc[state.votes["annotator"] == name, "face_id"]
+    return waiting[asked_of(waiting, name) & ~waiting["face_id"].isin(voted)]
 
 
 def check_folder(folder: Path) -> None:

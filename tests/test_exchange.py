@@ -20,6 +20,7 @@ from stages.core.head import predict
 from stages.core.records import FACES, as_table
 from stages.files.crops import crops_path, read_crops, write_crops
 from stages.files.heads import read_head
+from stages.files.labels import read_queue, write_queue
 from stages.files.tables import FACES_DIR, read_batch, read_embeddings, write_parquet
 from tests.conftest import face_rows, jpeg
 
@@ -337,6 +338,17 @@ def test_the_interface_has_the_pages_labels_and_keys(
     shown = {one.get("value"): one.get("hotkey") for one in choices}
     page = labels_with_keys(faces.get("classes"), ["n", "e", "b"])
     assert shown == {one["label"]: one["key"] for one in page}
+
+
+def test_a_person_gets_only_what_they_are_asked(faces: Any, capsys: Any, tmp_path: Path) -> None:
+    queue = read_queue(SEED)
+    asked = ["ana", "ben", "ana ben", "", *[""] * (len(queue) - 4)]
+    write_queue(queue.assign(annotators=asked), SEED)
+    faces.add_votes(SEED, "ben", {queue["face_id"][2]: "none"})
+    for name, places in (("ben", [1, 3]), ("ana", [0, 2, 3])):
+        run(capsys, "export", tmp_path / name, "--as", name)
+        given = {path.stem for path in (tmp_path / name).glob("*.jpg")}
+        assert given == {queue["face_id"][at] for at in [*places, *range(4, len(queue))]}
 
 
 def test_predictions_are_the_candidates_and_loudly_not_blind(
