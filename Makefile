@@ -29,7 +29,7 @@ types: $(INSTALLED)
 benchmark: $(INSTALLED)
 	python -m benchmarks.real_faces
 	python -m benchmarks.label_errors --seeds 8
-	python -m benchmarks.consensus --seeds 2
+	python -m benchmarks.consensus --seeds 5
 	python -m benchmarks.strategies --out .work/strategies
 	python -m benchmarks.gate
 	python -m benchmarks.coverage
