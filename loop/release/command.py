@@ -59,9 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
         for part in ("dataset", "model"):
             write_checksums(partial / part)
         partial.replace(folder)
-    except BaseException:
-        shutil.rmtree(partial)
-        raise
+    finally:  # of a release that failed nothing stays
+        shutil.rmtree(partial, ignore_errors=True)
     say(contents, folder)
     return 0
 
