@@ -9,6 +9,7 @@ import pandas as pd
 from loop.exchange.cvat import write_cvat
 from loop.exchange.folders import write_folders
 from loop.exchange.label_studio_tasks import Prediction, write_label_studio
+from loop.outside import refuse_inside_project
 from loop.page.session import labels_with_keys
 from loop.state import State, read_state
 from stages.core.assignment import asked_of
@@ -104,10 +105,7 @@ def check_folder(folder: Path) -> None:
     Raises:
         FaceloopError: with another to name.
     """
-    if folder.resolve().is_relative_to(Path.cwd()):
-        raise FaceloopError(
-            f"{folder} is inside the project, where git takes faces: try ../to-label"
-        )
+    refuse_inside_project(folder, "../to-label")
     if folder.exists():
         raise FaceloopError(f"{folder} is there already: name a new folder")
 

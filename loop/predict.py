@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from loop.new_faces import Classifier, list_files
-from loop.release.contents import refuse_inside_project
+from loop.outside import refuse_inside_project
 from loop.release.reading import LEAST_OF_A_CLASS, ReleasedModel, read_release
 from stages.core.errors import FaceloopError
 from stages.core.quantification import estimate_shares

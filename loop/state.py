@@ -6,11 +6,11 @@ from typing import Any
 import pandas as pd
 
 from stages.core.assignment import missing_votes
-from stages.core.records import QUEUE, stacked
+from stages.core.records import QUEUE, as_table, stacked
 from stages.core.rounds import rounds_up_to
 from stages.core.settings import Settings
 from stages.files.adjudications import RoundTables, read_rounds
-from stages.files.labels import known_rounds, read_queue, read_reserve
+from stages.files.labels import known_rounds, read_reserve
 from stages.files.params import read_params
 from stages.files.tables import METRICS_DIR, QUEUE_DIR, read_csv, read_json
 
@@ -85,7 +85,7 @@ def read_state() -> State:
     settings = read_params()
     candidate = settings.rounds.candidate
     said = read_rounds(rounds_up_to(candidate, known_rounds(settings.rounds)), settings.classes)
-    queue = read_queue(candidate)
+    queue = as_table(said.queues[said.queues["round"] == candidate], QUEUE)
     missing = missing_votes(queue, said.votes[said.votes["round"] == candidate])
     unanswered = queue.loc[missing.map(len) > 0, "face_id"].tolist()
     asked = sorted(set(" ".join(queue["annotators"]).split()))

@@ -4,7 +4,8 @@ import argparse
 import shutil
 from pathlib import Path
 
-from loop.release.contents import Contents, read_contents, refuse_inside_project
+from loop.outside import refuse_inside_project
+from loop.release.contents import Contents, read_contents
 from loop.release.croissant import write_croissant
 from loop.release.data_card import data_card
 from loop.release.dataset import released_parts, write_parts

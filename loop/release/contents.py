@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,14 +10,15 @@ import pandas as pd
 from loop.git import ask_git
 from loop.next_round import require_fresh
 from loop.state import read_state
-from stages.core.anchors import place_rows
 from stages.core.errors import FaceloopError
 from stages.core.head import predict
-from stages.core.records import BOX, CAST_VOTES, FACE, LABELLED, QUEUED, Head, p_columns, stacked
+from stages.core.merging import what_stands
+from stages.core.records import BOX, FACE, LABELLED, Head, p_columns
 from stages.core.rounds import PRIOR, rounds_up_to
 from stages.core.settings import Settings
+from stages.files.adjudications import RoundTables
 from stages.files.heads import MODELS_DIR, read_head
-from stages.files.labels import known_rounds, read_queue, read_votes
+from stages.files.labels import known_rounds
 from stages.files.sources import read_sources
 from stages.files.tables import (
     LABELLED_DIR,
@@ -88,14 +88,15 @@ def read_contents() -> Contents:
         raise FaceloopError("no face has a class yet: 'faceloop status' tells what is due")
     head = read_head(MODELS_DIR / f"{name}.safetensors")
     rounds = rounds_up_to(name, known_rounds(settings.rounds))
-    faces = _found_and_asked(kept, rounds, settings)
+    said = RoundTables(*(table[table["round"].isin(rounds)] for table in state.said))
+    faces = _found_and_asked(kept, said, settings)
     return Contents(
         settings=settings,
         round=name,
         role=role,
         faces=faces,
         left_out=len(labelled) - len(kept),
-        votes=_votes(rounds, settings),
+        votes=said.votes[~said.votes["round"].isin(settings.rounds.rejected)],
         gate=state.gate,
         overfit=read_json(METRICS_DIR / "overfit.json"),
         iteration=read_json(METRICS_DIR / "iteration.json"),
@@ -105,24 +106,16 @@ def read_contents() -> Contents:
     )
 
 
-def _found_and_asked(
-    labelled: pd.DataFrame, rounds: Sequence[str], settings: Settings
-) -> pd.DataFrame:
+def _found_and_asked(labelled: pd.DataFrame, said: RoundTables, settings: Settings) -> pd.DataFrame:
     """Return labelled faces with source, frame, time and box, and the reason they were asked."""
     found = read_faces(settings.batches)
-    queues = stacked([read_queue(name).assign(round=name) for name in rounds], QUEUED)
-    asked = queues.assign(face_id=place_rows(queues, found, settings.merge_labels.min_iou))
-    asked = asked.drop_duplicates(["round", *FACE])[["round", *FACE, "reason"]]
+    asked = what_stands(*said, found, settings).asked
+    asked = asked.assign(face_id=asked["face_now"]).drop_duplicates(["round", *FACE])[
+        ["round", *FACE, "reason"]
+    ]
     where = found[[*FACE, "source", "frame", "time_s", *BOX]]
     faces = labelled.merge(where, on=FACE, how="left").merge(asked, on=["round", *FACE], how="left")
     return faces.sort_values("face_id", ignore_index=True)
-
-
-def _votes(rounds: Sequence[str], settings: Settings) -> pd.DataFrame:
-    kept = [name for name in rounds if name not in settings.rounds.rejected]
-    return stacked(
-        [read_votes(name, settings.classes).assign(round=name) for name in kept], CAST_VOTES
-    )
 
 
 def _held_out_draws(
@@ -179,13 +172,3 @@ def clean_commit() -> tuple[str, str] | None:
         return None
     commit, date = shown.decode().split()
     return commit, date
-
-
-def refuse_inside_project(path: Path, instead: str) -> None:
-    """Refuse to write faces or what is said of them into a project, where git would take them.
-
-    Raises:
-        FaceloopError: with a place outside.
-    """
-    if Path("params.yaml").is_file() and path.resolve().is_relative_to(Path.cwd()):
-        raise FaceloopError(f"{path} is inside the project, where git takes faces: try {instead}")
