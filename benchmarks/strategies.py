@@ -124,14 +124,14 @@ def runs(out: Path) -> dict[str, Run]:
     """Return all sets by name; the plans are round_size, rounds, validation, test_share."""
     cache = out / "onet.npz"
     return {
-        "race": Run(lambda: utkface("race"), Plan(300, 14, 0, 0.25), FAST_PEERS, 3),
+        "race": Run(lambda: utkface("race"), Plan(300, 14, 0, 0.25), FAST_PEERS, 20),
         "race-loop": Run(lambda: utkface("race"), Plan(300, 14, 60, 0.25), (), 0),
-        "gender": Run(lambda: utkface("gender"), Plan(100, 8, 0, 0.25), (), 0),
-        "rare": Run(lambda: utkface("race", RARE), Plan(200, 8, 0, 0.25), (), 0),
-        "onet-race": Run(lambda: onet("race", cache), Plan(200, 8, 0, 0.25), (), 0),
-        "onet-gender": Run(lambda: onet("gender", cache), Plan(100, 8, 0, 0.25), (), 0),
-        "digits": Run(digits, Plan(30, 15, 0, 0.25), (*OTHERS, *PEERS), 5),
-        "demo": Run(demo, Plan(30, 12, 0, 0.25), (*OTHERS, *PEERS), 5),
+        "gender": Run(lambda: utkface("gender"), Plan(100, 8, 0, 0.25), FAST_PEERS, 20),
+        "rare": Run(lambda: utkface("race", RARE), Plan(200, 8, 0, 0.25), FAST_PEERS, 20),
+        "onet-race": Run(lambda: onet("race", cache), Plan(200, 8, 0, 0.25), FAST_PEERS, 20),
+        "onet-gender": Run(lambda: onet("gender", cache), Plan(100, 8, 0, 0.25), FAST_PEERS, 20),
+        "digits": Run(digits, Plan(30, 15, 0, 0.25), (*OTHERS, *PEERS), 20),
+        "demo": Run(demo, Plan(30, 12, 0, 0.25), (*OTHERS, *PEERS), 20),
     }
 
 
