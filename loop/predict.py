@@ -11,8 +11,8 @@ import pandas as pd
 from loop.new_faces import Classifier, list_files
 from loop.outside import refuse_inside_project
 from loop.release.reading import LEAST_OF_A_CLASS, ReleasedModel, read_release
+from stages.core.class_shares import Said, estimate_shares, shares_as_said, with_intervals
 from stages.core.errors import FaceloopError
-from stages.core.quantification import estimate_shares
 from stages.core.randomness import generator
 from stages.core.records import p_columns
 from stages.files.tables import write_csv, write_json
@@ -101,16 +101,21 @@ def _shares(
     if n < LEAST_FACES:
         return None
     classes = model.head.classes
-    predicted = faces[p_columns(classes)].to_numpy(dtype=float).argmax(axis=1)
-    groups, _ = pd.factorize(faces["group"])
-    counts = np.zeros((groups.max() + 1, len(classes)))
-    np.add.at(counts, (groups, predicted), weights.to_numpy(dtype=float))
-    calibration = None if model.thin else model.calibration
+    p = faces[p_columns(classes)].to_numpy(dtype=float)
+    # Its predictions alone: that is all that the calibration knows of its faces.
+    one_hot = np.eye(len(classes))[p.argmax(axis=1)]
+    said = Said(one_hot, faces["group"].to_numpy(), weights.to_numpy(dtype=float))
     rng = generator(0, "predict")
-    found = estimate_shares(counts, calibration, REPLICATES, CONFIDENCE, rng)
+    drawn: dict[str, np.ndarray | None] = {
+        "predicted": shares_as_said(said, REPLICATES, rng),
+        "corrected": None,
+    }
+    if not model.thin:
+        (drawn["corrected"],) = estimate_shares("bbse", model.calibration, [said], REPLICATES, rng)
+    n_groups = len(np.unique(said.groups))
     return {
-        kind: None if values is None else dict(zip(classes, values, strict=True))
-        for kind, values in found.items()
+        kind: None if shares is None else with_intervals(shares, classes, n_groups, CONFIDENCE)
+        for kind, shares in drawn.items()
     }
 
 

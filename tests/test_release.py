@@ -18,7 +18,7 @@ from PIL import Image
 
 from loop import next_round
 from loop.cli import main
-from loop.release import command, contents, dataset
+from loop.release import command, dataset
 from loop.release.markdown import escaped, table
 from stages.core.head import predict
 from stages.files.crops import read_crops
@@ -409,23 +409,6 @@ def test_calibration_holds_the_random_faces_as_judged_while_held_out(
     assert table["weight"].sum() == pytest.approx(drawn_at_random.sum(), abs=1e-4)
     about = json.loads((out / "model/model.json").read_text())
     assert about["calibration"]["faces"] == drawn_at_random.sum()
-
-
-def test_weights_of_a_round_are_the_inverse_of_chance_and_one_on_average() -> None:
-    faces = pd.DataFrame(
-        {
-            "batch": "pool",
-            "source": "a.jpg",
-            "group": ["a", "b", "c"],
-            "face_id": ["1", "2", "3"],
-            "label": "none",
-            "split": "train",
-            "round": ["o00-i00", "o00-i00", "o01-i00"],
-            "inclusion_probability": [0.1, 0.3, 0.5],
-        }
-    )
-    weights = contents.chance_weights(faces)
-    assert weights.tolist() == pytest.approx([1.5, 0.5, 1.0])
 
 
 def test_the_model_names_its_embedder_by_its_weights(second_round: Any, out: Path) -> None:

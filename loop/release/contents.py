@@ -10,6 +10,7 @@ import pandas as pd
 from loop.git import ask_git
 from loop.next_round import require_fresh
 from loop.state import read_state
+from stages.core.balance import chance_weights
 from stages.core.errors import FaceloopError
 from stages.core.head import predict
 from stages.core.merging import what_stands
@@ -141,12 +142,6 @@ def _held_out_draws(
         confidence=chances.max(axis=1),
         weight=chance_weights(drawn),
     )
-
-
-def chance_weights(faces: pd.DataFrame) -> pd.Series:
-    """Return 1 / inclusion probability of each face, scaled to mean 1 in each round."""
-    weights = 1 / faces["inclusion_probability"]
-    return weights / weights.groupby(faces["round"]).transform("mean")
 
 
 def kinds_of_source(faces: pd.DataFrame, batches: Sequence[str]) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from loop.release.model import CALIBRATION
+from stages.core.class_shares import RandomLabels
 from stages.core.errors import FaceloopError
 from stages.core.records import Head
 from stages.core.settings import EMBEDDERS, Embed, ExtractFaces
@@ -34,7 +35,8 @@ class ReleasedModel:
         about: model.json.
         head: its head.
         extract_faces, embed: what stands before the head; `embed.model` is a path for ONNX.
-        calibration: (n_groups, C, C), rows truth, columns prediction: weighted faces.
+        calibration: faces drawn at random, as predicted while held out: a row a group, truth and
+            prediction. No probabilities: who has the photos could tell by them whose a row is.
         thin: classes of which too few faces were drawn to correct for what they are taken for.
     """
 
@@ -42,7 +44,7 @@ class ReleasedModel:
     head: Head
     extract_faces: ExtractFaces
     embed: Embed
-    calibration: np.ndarray
+    calibration: RandomLabels
     thin: list[str]
 
 
@@ -76,7 +78,7 @@ def read_release(folder: Path, embedder: Path | None) -> ReleasedModel:
         head=head,
         extract_faces=extract_faces,
         embed=embed.model_copy(update={"model": _embedder(embed.model, folder, embedder)}),
-        calibration=_counts(table, head.classes, path.with_name(CALIBRATION)),
+        calibration=_calibration(table, head.classes, path.with_name(CALIBRATION)),
         thin=[name for name in head.classes if found.get(name, 0) < LEAST_OF_A_CLASS],
     )
 
@@ -92,13 +94,11 @@ def _embedder(model: str, folder: Path, named: Path | None) -> str:
     raise FaceloopError(f"{tried[0]} is not here: name the ONNX file of the embedder by --embedder")
 
 
-def _counts(table: pd.DataFrame, classes: tuple[str, ...], path: Path) -> np.ndarray:
+def _calibration(table: pd.DataFrame, classes: tuple[str, ...], path: Path) -> RandomLabels:
     place = {name: at for at, name in enumerate(classes)}
     cells = [table[name].map(place) for name in ("actual", "predicted")]
     if any(cell.isna().any() for cell in cells):
         raise FaceloopError(f"{path} names a class that the model does not have: release it anew")
-    groups, _ = pd.factorize(table["group"])
-    counts = np.zeros((groups.max(initial=-1) + 1, len(classes), len(classes)))
     actual, predicted = (cell.to_numpy(dtype=np.int64) for cell in cells)
-    np.add.at(counts, (groups, actual, predicted), table["weight"].to_numpy(dtype=float))
-    return counts
+    groups, weights = table["group"].to_numpy(), table["weight"].to_numpy(dtype=float)
+    return RandomLabels(np.eye(len(classes))[predicted], actual, groups, weights)

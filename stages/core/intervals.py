@@ -53,7 +53,7 @@ def difference_interval(
 
 
 def percentile_interval(
-    value: float, draws: np.ndarray, n_groups: int, confidence: float
+    value: float, draws: np.ndarray, n_groups: float, confidence: float
 ) -> tuple[float, float]:
     """Return a share's percentile interval, for figures that have no effective sample size.
 
