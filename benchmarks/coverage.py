@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.gate import markdown
 from stages.core.confusion import class_shares, confusion_by_group, figures
 from stages.core.evaluation import Judged, counted, errors, with_intervals
-from stages.core.intervals import deviation
+from stages.core.intervals import Error, deviation
 from stages.core.randomness import generator
 from stages.core.records import Head, WholeBatch
 from stages.core.resampling import bootstrap_confusions
@@ -101,8 +101,8 @@ def _held(
     counts, varying = counted(Judged(truth, groups, p, p, weights, strata), p)
     (draws,) = bootstrap_confusions([varying], DRAWS, rng)
     point, n_groups = counts.sum(axis=0), len(counts)
-    found = with_intervals(figures(point), errors(draws, n_groups, rng), n_groups, CONFIDENCE)
-    spread = [deviation(one, n_groups) for one in class_shares(draws).T]
+    found = with_intervals(figures(point), errors(draws, counts, rng), n_groups, CONFIDENCE)
+    spread = [Error(deviation(one, n_groups), n_groups - 1) for one in class_shares(draws).T]
     shares = with_intervals(
         {str(at): one for at, one in enumerate(class_shares(point))},
         {str(at): one for at, one in enumerate(spread)},
@@ -156,7 +156,7 @@ def depletion(repeats: int, rng: np.random.Generator) -> Iterator[dict[str, Any]
                 counts = confusion_by_group(judged.truth, p[asked].argmax(1), asked, 2)
                 (draws,) = bootstrap_confusions([counts], DRAWS, rng)
                 alone = with_intervals(
-                    figures(counts.sum(0)), errors(draws, 60, rng), 60, CONFIDENCE
+                    figures(counts.sum(0)), errors(draws, counts, rng), 60, CONFIDENCE
                 )
                 row = [one["accuracy"] for one in (alone, whole) if one is not None]
                 true = hit.mean()
