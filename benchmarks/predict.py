@@ -13,11 +13,10 @@ import pandas as pd
 from benchmarks.active_learning import UTKFACE
 from benchmarks.scratch import ROOT
 from stages.core.class_shares import (
-    METHODS,
     RandomLabels,
     Said,
     estimate_shares,
-    shares_as_said,
+    shares_as_predicted,
     with_intervals,
 )
 from stages.core.fit_head import fit_head
@@ -34,11 +33,6 @@ class Faces(NamedTuple):
     truth: np.ndarray
     p: np.ndarray
     classes: list[str]
-
-    @property
-    def predicted(self) -> np.ndarray:
-        """The class of the greatest probability."""
-        return self.p.argmax(axis=1)
 
 
 def main() -> int:
@@ -99,27 +93,21 @@ def one_trial(
             for at, n in enumerate(mix)
         ]
     )
-    one_hot = np.eye(n_classes)[held_out.predicted]
-
-    def sets_of(p: np.ndarray) -> tuple[RandomLabels, list[Said]]:
-        labels = held_out.truth[measured]
-        random = RandomLabels(p[measured], labels, measured, np.ones(drawn))
-        return random, [Said(p[picked], np.arange(faces), np.ones(faces))]
-
-    random, (said,) = sets_of(one_hot)
+    labels = held_out.truth[measured]
+    random = RandomLabels(held_out.p[measured], labels, measured, np.ones(drawn))
+    said = Said(held_out.p[picked], np.arange(faces), np.ones(faces))
     (corrected,) = estimate_shares("bbse", random, [said], replicates, rng)
+    (emq,) = estimate_shares("emq", random, [said], 0, rng)
     truth = mix / faces
     result: dict[str, Any] = {}
-    both = {"predicted": shares_as_said(said, replicates, rng), "corrected": corrected}
+    both = {"predicted": shares_as_predicted(said, replicates, rng), "corrected": corrected}
     for kind, draws in both.items():
         values = with_intervals(draws, held_out.classes, faces, CONFIDENCE)
         table = pd.DataFrame(values.values())
         result[f"{kind}: error"] = (table["value"] - truth).abs().mean()
         result[f"{kind}: coverage"] = ((table["low"] <= truth) & (truth <= table["high"])).mean()
         result[f"{kind}: width"] = (table["high"] - table["low"]).mean()
-    for method in METHODS:
-        (draws,) = estimate_shares(method, *sets_of(held_out.p), 0, rng)
-        result[f"{method} of probabilities: error"] = np.abs(draws[0] - truth).mean()
+    result["emq: error"] = np.abs(emq[0] - truth).mean()
     return result
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from loop.new_faces import Classifier, list_files
 from loop.outside import refuse_inside_project
 from loop.release.reading import LEAST_OF_A_CLASS, ReleasedModel, read_release
-from stages.core.class_shares import Said, estimate_shares, shares_as_said, with_intervals
+from stages.core.class_shares import Said, shares_as_predicted, unmixed, with_intervals
 from stages.core.errors import FaceloopError
 from stages.core.randomness import generator
 from stages.core.records import p_columns
@@ -19,7 +19,7 @@ from stages.files.tables import write_csv, write_json
 
 # Below, intervals may be wider than 0.36, and shares tell more of these people than of a source.
 LEAST_FACES = 30
-REPLICATES, CONFIDENCE = 2000, 0.95
+CONFIDENCE = 0.95
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -102,16 +102,12 @@ def _shares(
         return None
     classes = model.head.classes
     p = faces[p_columns(classes)].to_numpy(dtype=float)
-    # Its predictions alone: that is all that the calibration knows of its faces.
-    one_hot = np.eye(len(classes))[p.argmax(axis=1)]
-    said = Said(one_hot, faces["group"].to_numpy(), weights.to_numpy(dtype=float))
-    rng = generator(0, "predict")
-    drawn: dict[str, np.ndarray | None] = {
-        "predicted": shares_as_said(said, REPLICATES, rng),
-        "corrected": None,
+    said = Said(p, faces["group"].to_numpy(), weights.to_numpy(dtype=float))
+    rng, replicates = generator(0, "predict"), len(model.calibration) - 1
+    drawn = {
+        "predicted": shares_as_predicted(said, replicates, rng),
+        "corrected": None if model.thin else unmixed(model.calibration, said, rng),
     }
-    if not model.thin:
-        (drawn["corrected"],) = estimate_shares("bbse", model.calibration, [said], REPLICATES, rng)
     n_groups = len(np.unique(said.groups))
     return {
         kind: None if shares is None else with_intervals(shares, classes, n_groups, CONFIDENCE)

@@ -11,7 +11,7 @@ from stages.core.class_shares import (
     calibrate,
     estimate_shares,
     expectation_maximisation,
-    shares_as_said,
+    shares_as_predicted,
     totals,
     with_intervals,
 )
@@ -221,7 +221,7 @@ def test_intervals_hold_the_truth_in_nine_of_ten_skewed_batches_and_raw_ones_do_
         held.append(
             [
                 [one["low"] <= share <= one["high"] for share, one in zip(true, of, strict=True)]
-                for draws in (corrected, shares_as_said(said(p), 100, rng))
+                for draws in (corrected, shares_as_predicted(said(p), 100, rng))
                 for of in [with_intervals(draws, "abc", 300, 0.95).values()]
             ]
         )
@@ -232,7 +232,7 @@ def test_intervals_hold_the_truth_in_nine_of_ten_skewed_batches_and_raw_ones_do_
 
 def test_a_single_group_of_faces_tells_next_to_nothing() -> None:
     p = np.repeat(np.eye(3), [60, 40, 0], axis=0)
-    draws = shares_as_said(Said(p, np.zeros(100), np.ones(100)), 100, np.random.default_rng(4))
+    draws = shares_as_predicted(Said(p, np.zeros(100), np.ones(100)), 100, np.random.default_rng(4))
     found = with_intervals(draws, "abc", 1, 0.95)
     assert [one["value"] for one in found.values()] == [0.6, 0.4, 0.0]
     assert all(one["high"] - one["low"] == 1 for one in found.values())

@@ -46,7 +46,7 @@ class Contents:
         gate, overfit, iteration: the figures in metrics/.
         head: the model.
         drawn: faces drawn at random and held out: truth, predicted (indices into the classes),
-            confidence, weight (mean 1), group, batch, source.
+            confidence, each class's p_, weight (mean 1), group, batch, source.
         commit: hash and date of the commit that all this is in; None where it is in none.
     """
 
@@ -135,8 +135,9 @@ def _held_out_draws(
     inside = faces[asked & (faces["split"] == "train")].merge(folds, on=FACE)
     drawn = pd.concat([pd.concat([outside, p], axis=1), inside], ignore_index=True)
     drawn = drawn.sort_values("face_id", ignore_index=True)
-    chances = drawn[p_columns(settings.classes)].to_numpy(dtype=float)
-    return drawn[["batch", "source", "group"]].assign(
+    columns = p_columns(settings.classes)
+    chances = drawn[columns].to_numpy(dtype=float)
+    return drawn[["batch", "source", "group", *columns]].assign(
         truth=drawn["label"].map(settings.classes.index).astype(int),
         predicted=chances.argmax(axis=1),
         confidence=chances.max(axis=1),

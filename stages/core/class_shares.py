@@ -27,7 +27,7 @@ AT_A_TIME = 50  # replicates whose weights are in memory at once
 class Said(NamedTuple):
     """What a classifier says of n faces that nobody labelled.
 
-    p: (n, C), probabilities; or 1 for the predicted class, where no more is known or wanted.
+    p: (n, C), probabilities.
     groups: (n,), photo or track.
     weights: (n,), how much each face counts.
     """
@@ -72,37 +72,47 @@ def estimate_shares(
     return METHODS[method](by_chance, unlabelled, replicates, rng)
 
 
-def shares_as_said(said: Said, replicates: int, rng: np.random.Generator) -> np.ndarray:
-    """Return uncorrected shares and their draws: (1 + replicates, C), as `estimate_shares`."""
-    drawn = totals(said.p * said.weights[:, None], said.groups, replicates, rng)
+def shares_as_predicted(said: Said, replicates: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the shares of predictions, uncorrected: (1 + replicates, C), as `estimate_shares`."""
+    one_hot = np.eye(said.p.shape[1])[said.p.argmax(axis=1)]
+    drawn = totals(one_hot * said.weights[:, None], said.groups, replicates, rng)
     return drawn / drawn.sum(axis=1, keepdims=True)
 
 
 def bbse(
     by_chance: RandomLabels, unlabelled: Sequence[Said], replicates: int, rng: np.random.Generator
 ) -> list[np.ndarray]:
-    """Estimate shares by black-box shift estimation.
+    """Estimate shares by black-box shift estimation, in its soft form.
 
     Lipton, Wang and Smola 2018, Detecting and Correcting for Label Shift with Black Box
-    Predictors: the shares at which what is said of each class, mixed, gives what is seen. Of
-    probabilities that is its soft form, of predictions Forman's adjusted count.
+    Predictors: the shares at which the classes' mean probabilities, mixed, give those seen. Of
+    predictions in place of probabilities it is Forman's adjusted count.
+    """
+    means = class_means(by_chance, replicates, rng)
+    return [unmixed(means, said, rng) for said in unlabelled]
 
-    To each cell of a draw's confusion a Gamma(1 / C) is added, the prior that adds one face to each
+
+def class_means(by_chance: RandomLabels, replicates: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the mean probabilities of each class's faces, (1 + replicates, C, C), rows truth.
+
+    To each cell of a draw's sums a Gamma(1 / C) is added, the prior that adds one face to each
     class (Perks 1947, Journal of the Institute of Actuaries 73): a mistake that no random face
     showed is not ruled out, and a class known by few faces, or none, keeps a wide interval. The
-    estimate has its mean, 1 / C.
+    estimate, the first, has its mean, 1 / C.
     """
     n, n_classes = by_chance.p.shape
     cells = np.zeros((n, n_classes, n_classes))
     cells[np.arange(n), by_chance.labels] = by_chance.p * by_chance.weights[:, None]
-    confusions = totals(cells, by_chance.groups, replicates, rng)
-    confusions[0] += 1 / n_classes
-    confusions[1:] += rng.gamma(1 / n_classes, size=confusions[1:].shape)
-    rates = np.swapaxes(confusions / confusions.sum(axis=-1, keepdims=True), -1, -2)
-    return [
-        expectation_maximisation(rates, totals(p * weights[:, None], groups, replicates, rng))
-        for p, groups, weights in unlabelled
-    ]
+    sums = totals(cells, by_chance.groups, replicates, rng)
+    sums[0] += 1 / n_classes
+    sums[1:] += rng.gamma(1 / n_classes, size=sums[1:].shape)
+    return sums / sums.sum(axis=-1, keepdims=True)
+
+
+def unmixed(means: np.ndarray, said: Said, rng: np.random.Generator) -> np.ndarray:
+    """Return the class shares (1 + replicates, C) of faces, by `class_means` of as many draws."""
+    seen = totals(said.p * said.weights[:, None], said.groups, len(means) - 1, rng)
+    return expectation_maximisation(np.swapaxes(means, -1, -2), seen)
 
 
 def expectation_maximisation(likelihood: np.ndarray, seen: np.ndarray) -> np.ndarray:
