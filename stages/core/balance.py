@@ -7,13 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from stages.core.class_shares import (
-    RandomLabels,
-    Said,
-    estimate_shares,
-    totals,
-    with_intervals,
-)
+from stages.core.class_shares import RandomLabels, Said, estimate_shares, totals, with_intervals
 from stages.core.coverage import nearest_distance, typical_distance
 from stages.core.records import p_columns
 from stages.core.settings import Balance
@@ -195,14 +189,7 @@ def balance_of(
         class_shares(batch, by_chance, cells, classes, wanted, rng) if reason is None else unknown
     )
     about = columns_figures(batch, values, rest)
-    shares: dict[str, Any] = {CLASS: None if whole is None else whole[1]}
-    shares |= {
-        column: {
-            name: dict.fromkeys(("value", "low", "high"), one["share"])
-            for name, one in figures["values"].items()
-        }
-        for column, figures in about.items()
-    }
+    shares = {CLASS: None if whole is None else whole[1], **counted_shares(about)}
     targets = against_targets(shares, wanted.min_cell / max(n, 1), wanted.targets, wanted.tolerance)
     figures = {
         "reason": reason,
@@ -245,3 +232,14 @@ def columns_figures(
             "unknown": len(batch.faces) - len(known),
         }
     return about
+
+
+def counted_shares(columns: Mapping[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
+    """Return each value's share by column: counted, so that its interval has no width."""
+    return {
+        column: {
+            name: dict.fromkeys(("value", "low", "high"), one["share"])
+            for name, one in figures["values"].items()
+        }
+        for column, figures in columns.items()
+    }
