@@ -9,6 +9,7 @@ from stages.core.class_shares import (
     RandomLabels,
     Said,
     calibrate,
+    class_means,
     estimate_shares,
     expectation_maximisation,
     shares_as_predicted,
@@ -133,6 +134,13 @@ def test_bbse_of_predictions_is_the_adjusted_count() -> None:
     np.testing.assert_allclose(
         estimate("bbse", predicted(confusion), said(seen))[0], truth, atol=5e-3
     )
+
+
+def test_without_a_random_face_nothing_is_known_of_any_class() -> None:
+    no_face = RandomLabels(*(part[:0] for part in by_chance()))
+    means, *draws = class_means(no_face, 50, np.random.default_rng(0))
+    np.testing.assert_allclose(means, 1 / 3)
+    assert np.ptp(draws, axis=0).min() > 0.8
 
 
 @pytest.mark.parametrize("method", METHODS)

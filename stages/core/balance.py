@@ -148,7 +148,7 @@ def coverage(
     far = nearest_distance(batch.features, labelled) > limit
     groups = batch.faces["group"].to_numpy()[batch.looked_at]
     far, of = totals(np.column_stack([far, np.ones(len(far))]), groups, wanted.bootstrap, rng).T
-    # Each of these faces was measured: what no draw shows is not there, so no group is one of few.
+    # All these faces were measured, not sampled: no rule of three.
     shares = with_intervals((far / of)[:, None], ["far"], math.inf, wanted.confidence)
     return {"distance": limit, "far": shares["far"]}
 

@@ -7,6 +7,7 @@ may differ, but not how a class looks. QuaPy has both; it takes seconds to impor
 of whole photos, so that these few lines stand here and are tested against it.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -155,7 +156,7 @@ def totals(
     names, place = np.unique(groups, return_inverse=True)
     by_group = np.zeros((len(names), *values.shape[1:]))
     np.add.at(by_group, place, values)
-    flat = by_group.reshape(len(names), -1)
+    flat = by_group.reshape(len(names), math.prod(values.shape[1:]))
     drawn = [
         rng.exponential(size=(min(AT_A_TIME, replicates - start), len(names))) @ flat
         for start in range(0, replicates, AT_A_TIME)
