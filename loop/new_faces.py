@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from tqdm import tqdm
 from loop.release.reading import ReleasedModel
 from stages.core.embedding import embed_batch, features_of
 from stages.core.errors import FaceloopError
-from stages.core.extraction import find_faces
+from stages.core.extraction import find_faces, look
 from stages.core.head import predict
 from stages.core.records import BOX, p_columns
+from stages.engines.ahead import map_ahead
+from stages.engines.local import cores
 from stages.files.crops import decode_crop, encode_crop
 from stages.files.media import Unreadable, read_pictures, sha256_of
 from stages.files.weights import load_mtcnn, load_network, pick_device, weights_path
@@ -88,14 +91,16 @@ class Classifier:
     ) -> Iterator[dict[str, Any]]:
         wanted = self.model.extract_faces
         pictures = read_pictures(path, wanted.frames_per_second, wanted.max_megapixels)
+        looked = map_ahead(partial(look, mtcnn=self._mtcnn, settings=wanted), pictures, cores())
         waiting: list[tuple[dict[str, Any], np.ndarray]] = []
         try:
-            for found in find_faces(pictures, path.as_posix(), digest, "", self._mtcnn, wanted):
+            for found in find_faces(looked, digest, wanted, per_track=None):
                 if isinstance(found, str):
                     rejected[found.partition(":")[0]] += 1
                     continue
+                row = found.row | {"source": path.as_posix()}
                 # As JPEG and back, for that is what the head was trained on.
-                waiting.append((found.row, decode_crop(encode_crop(found.crop))))
+                waiting.append((row, decode_crop(encode_crop(found.crop))))
                 if len(waiting) == self.model.embed.batch_size:
                     yield from self._with_probabilities(waiting)
                     waiting.clear()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, chdir
 from functools import cache
 from io import BytesIO, StringIO
+from multiprocessing.forkserver import ensure_running, set_forkserver_preload
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,10 @@ from stages.files.tables import (
     write_csv,
     write_parquet,
 )
+
+# Worker processes fork from one that has imported what they need; it is one for all tests.
+set_forkserver_preload(["stages.shards.sources"])
+ensure_running()
 
 ROOT = Path(__file__).resolve().parents[1]
 CLASSES = ["none", "glasses", "sunglasses"]

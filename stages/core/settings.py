@@ -94,6 +94,12 @@ class Rounds(Block):
         return self
 
 
+class Engine(Block):
+    name: Literal["local", "ray"]
+    workers: Count | Literal["auto"]
+    address: str | None
+
+
 class ExtractFaces(Block):
     frames_per_second: Positive
     min_face_px: Annotated[int, Field(ge=12)]
@@ -102,7 +108,9 @@ class ExtractFaces(Block):
     margin: Annotated[float, Field(ge=0, le=2)]
     crop_px: Annotated[int, Field(ge=32, le=1024)]
     duplicate_similarity: Share
+    faces_per_track: Count
     max_megapixels: Positive
+    stall_seconds: Positive
     device: Device
 
 
@@ -279,6 +287,7 @@ class Settings(Block):
     batches: list[Name]
     strategy: Strategy
     rounds: Rounds
+    engine: Engine
     extract_faces: ExtractFaces
     embed: Embed
     merge_labels: MergeLabels
