@@ -13,6 +13,7 @@ from stages.engines.engine import count_workers, map_shards
 from stages.engines.local import Lost, cores
 from stages.files.console import run_stage
 from stages.files.crops import crops_path, write_crops
+from stages.files.extracted import clear_unfinished
 from stages.files.media import MEDIA_SUFFIXES, list_sources, sha256_of
 from stages.files.params import read_params
 from stages.files.tables import FACES_DIR, write_csv, write_parquet
@@ -42,6 +43,7 @@ def main(batch: str) -> None:
 
 def extract_all(sources: list[Source], settings: Settings) -> dict[str, str]:
     """Extract what is not extracted yet; return the digests of sources that were lost, and why."""
+    clear_unfinished()
     wanted = settings.extract_faces
     todo = [source for source in sources if not folder_of(source, wanted).is_dir()]
     threads = max(1, cores() // count_workers(settings.engine, len(todo)))

@@ -22,7 +22,7 @@ from stages.core.records import FACES, LANDMARKS, REJECTED, as_table, boxes_of
 from stages.core.settings import ExtractFaces
 from stages.engines.local import still_alive
 from stages.files.crops import decode_crop, read_crops
-from stages.files.extracted import WORK_DIR
+from stages.files.extracted import WORK_DIR, read_rejected, writing
 from stages.files.media import list_sources, sha256_of
 from stages.files.params import read_params
 from stages.files.tables import FACES_DIR, read_batch, read_csv, read_embeddings
@@ -252,6 +252,22 @@ def test_a_batch_that_grew_looks_at_the_new_file_alone(
     after = read_batch("drawn")
     assert set(before["face_id"]) < set(after["face_id"])
     assert "renamed.jpg" in set(after["source"])
+
+
+def test_of_two_that_finish_the_same_source_the_first_counts(project: Any) -> None:
+    folder = WORK_DIR / "one"
+    with writing(folder) as slow:
+        slow.reject("slow")
+        with writing(folder) as quick:
+            quick.reject("quick")
+    assert read_rejected(folder) == {"quick": 1}
+    assert [path.name for path in WORK_DIR.iterdir()] == ["one"]
+
+
+def test_work_that_fails_leaves_nothing(project: Any) -> None:
+    with pytest.raises(OSError, match="disk"), writing(WORK_DIR / "one"):
+        raise OSError("disk full")
+    assert list(WORK_DIR.iterdir()) == []
 
 
 @pytest.mark.parametrize("change", [{"margin": 0.3}, {"faces_per_track": 5}])

@@ -7,6 +7,7 @@ of its crop) and `rejected.json` (reasons with their counts). It gets its name w
 import json
 import os
 import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 WORK_DIR = Path(".work/extract_faces")
+UNFINISHED = ".partial"
 
 
 class Writer:
@@ -56,17 +58,32 @@ class Writer:
 
 @contextmanager
 def writing(folder: Path) -> Iterator[Writer]:
-    """Yield a writer; what it took becomes `folder` when the block ends well."""
-    unfinished = folder.with_suffix(".partial")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
+    """Yield a writer; what it took becomes `folder` when the block ends well.
+
+    Two may write the same, such as a worker that outlived its run a little: the first counts.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(UNFINISHED, folder.name, folder.parent))
     writer, whole = Writer(unfinished), False
     try:
         yield writer
         whole = True
     finally:
         writer.close(whole)
-    unfinished.rename(folder)
+        if not whole:
+            shutil.rmtree(unfinished)
+    try:
+        unfinished.rename(folder)
+    except OSError:
+        shutil.rmtree(unfinished)
+        if not folder.is_dir():
+            raise
+
+
+def clear_unfinished() -> None:
+    """Take away what runs that were killed have left."""
+    for unfinished in WORK_DIR.glob(f"*{UNFINISHED}"):
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def read_faces(folder: Path) -> Iterator[dict[str, Any]]:
