@@ -9,8 +9,8 @@ from tqdm import tqdm
 
 from stages.core.errors import FaceloopError
 from stages.core.settings import Settings
-from stages.engines.engine import count_workers, map_shards
-from stages.engines.local import Lost, cores
+from stages.engines.engine import map_shards, threads_each
+from stages.engines.local import Lost
 from stages.files.console import run_stage
 from stages.files.crops import crops_path, write_crops
 from stages.files.extracted import clear_unfinished
@@ -46,7 +46,7 @@ def extract_all(sources: list[Source], settings: Settings) -> dict[str, str]:
     clear_unfinished()
     wanted = settings.extract_faces
     todo = [source for source in sources if not folder_of(source, wanted).is_dir()]
-    threads = max(1, cores() // count_workers(settings.engine, len(todo)))
+    threads = threads_each(settings.engine, len(todo))
     work = partial(extract_source, settings=wanted, threads=threads)
     done = map_shards(work, todo, settings.engine)
     lost: dict[str, str] = {}

@@ -26,4 +26,15 @@ def map_shards(
         shards: small values that can be sent to a process.
         settings: which engine, and how many workers.
     """
-    return run_here(work, shards, count_workers(settings, len(shards)))
+    if settings.name == "local":
+        return run_here(work, shards, count_workers(settings, len(shards)))
+    from stages.engines.ray_data import run_on_ray  # Ray is an extra
+
+    workers = None if settings.workers == "auto" else settings.workers
+    return run_on_ray(work, shards, workers, settings.address)
+
+
+def threads_each(settings: Engine, n_shards: int) -> int:
+    """Return how many threads a process has for itself when all work."""
+    here = settings.name == "local"
+    return max(1, cores() // count_workers(settings, n_shards)) if here else 1
