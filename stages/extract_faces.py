@@ -13,7 +13,7 @@ from stages.engines.engine import map_shards, threads_each
 from stages.engines.local import Lost
 from stages.files.console import run_stage
 from stages.files.crops import crops_path, write_crops
-from stages.files.extracted import clear_unfinished
+from stages.files.extracted import clear_unfinished, is_finished
 from stages.files.media import MEDIA_SUFFIXES, list_sources, sha256_of
 from stages.files.params import read_params
 from stages.files.tables import FACES_DIR, write_csv, write_parquet
@@ -45,7 +45,7 @@ def extract_all(sources: list[Source], settings: Settings) -> dict[str, str]:
     """Extract what is not extracted yet; return the digests of sources that were lost, and why."""
     clear_unfinished()
     wanted = settings.extract_faces
-    todo = [source for source in sources if not folder_of(source, wanted).is_dir()]
+    todo = [source for source in sources if not is_finished(folder_of(source, wanted))]
     threads = threads_each(settings.engine, len(todo))
     work = partial(extract_source, settings=wanted, threads=threads)
     done = map_shards(work, todo, settings.engine)

@@ -22,7 +22,7 @@ from stages.core.records import FACES, LANDMARKS, REJECTED, as_table, boxes_of
 from stages.core.settings import ExtractFaces
 from stages.engines.local import still_alive
 from stages.files.crops import decode_crop, read_crops
-from stages.files.extracted import WORK_DIR, read_rejected, writing
+from stages.files.extracted import WORK_DIR, is_finished, read_rejected, writing
 from stages.files.media import list_sources, sha256_of
 from stages.files.params import read_params
 from stages.files.tables import FACES_DIR, read_batch, read_csv, read_embeddings
@@ -262,6 +262,17 @@ def test_of_two_that_finish_the_same_source_the_first_counts(project: Any) -> No
             quick.reject("quick")
     assert read_rejected(folder) == {"quick": 1}
     assert [path.name for path in WORK_DIR.iterdir()] == ["one"]
+
+
+@pytest.mark.parametrize("name", ["crops", "faces.jsonl", "summary.json"])
+def test_work_that_a_power_cut_left_is_done_again(project: Any, name: str) -> None:
+    folder = WORK_DIR / "one"
+    with writing(folder) as writer:
+        writer.add({"face_id": "f"}, b"jpeg")
+    assert is_finished(folder)
+    (folder / name).write_bytes(b"")
+    assert not is_finished(folder) and not folder.exists()
+    assert not is_finished(folder)
 
 
 def test_work_that_fails_leaves_nothing(project: Any) -> None:
