@@ -10,7 +10,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from loop.release.reading import ReleasedModel
-from stages.core.embedding import embed_batch, features_of
+from stages.core.embedding import embedder_of
 from stages.core.errors import FaceloopError
 from stages.core.extraction import find_faces
 from stages.core.head import predict
@@ -52,10 +52,10 @@ class Classifier:
             FaceloopError: the embedder's weights are neither here nor to be had.
         """
         self.model = model
-        self._device = pick_device(model.embed.device)
-        self._mtcnn = load_mtcnn(model.extract_faces.min_face_px, self._device)
-        network = load_network(model.embed, self._device)
-        self._forward = features_of(network, model.embed, model.extract_faces.margin)
+        device = pick_device(model.embed.device)
+        self._mtcnn = load_mtcnn(model.extract_faces.min_face_px, device)
+        network = load_network(model.embed, device)
+        self._embedder = embedder_of(network, model.embed, model.extract_faces.margin, device)
 
     @property
     def has_other_weights(self) -> bool:
@@ -96,7 +96,7 @@ class Classifier:
                     continue
                 # As JPEG and back, for that is what the head was trained on.
                 waiting.append((found.row, decode_crop(encode_crop(found.crop))))
-                if len(waiting) == self.model.embed.batch_size:
+                if len(waiting) >= self._embedder.batch_size:
                     yield from self._with_probabilities(waiting)
                     waiting.clear()
         except Unreadable as error:
@@ -107,8 +107,7 @@ class Classifier:
     def _with_probabilities(
         self, faces: Sequence[tuple[dict[str, Any], np.ndarray]]
     ) -> Iterator[dict[str, Any]]:
-        crops = np.stack([crop for _, crop in faces])
-        features = embed_batch(self._forward, crops, self._device, self.model.embed.precision)
+        features = self._embedder(np.stack([crop for _, crop in faces]))
         stored = features.astype(self.model.embed.stored_as)
         names = p_columns(self.model.head.classes)
         for (row, _), p in zip(faces, predict(self.model.head, stored), strict=True):

@@ -46,6 +46,7 @@ STAGES = [
 ]
 CORE = sorted((ROOT / "stages/core").glob("*.py"))
 FILES = sorted((ROOT / "stages/files").glob("*.py"))
+SHARDS = sorted((ROOT / "stages/shards").glob("*.py"))
 LOOP = sorted((ROOT / "loop").rglob("*.py"))
 OPEN_TO_FILES = {f"stages.core.{name}" for name in ("errors", "records", "settings", "rounds")}
 MAINS = (
@@ -132,9 +133,15 @@ def test_files_import_only_files_and_the_contracts_of_core(path: Path) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_stages_import_only_core_and_files(stage: str) -> None:
+def test_stages_import_only_core_files_and_shards(stage: str) -> None:
     names = ours(ROOT / f"stages/{stage}.py")
-    assert all(name.startswith(("stages.core.", "stages.files.")) for name in names)
+    allowed = ("stages.core.", "stages.files.", "stages.shards.")
+    assert all(name.startswith(allowed) for name in names)
+
+
+@pytest.mark.parametrize("path", SHARDS, ids=lambda path: path.stem)
+def test_work_on_shards_imports_only_core_and_files(path: Path) -> None:
+    assert all(name.startswith(("stages.core.", "stages.files.")) for name in ours(path))
 
 
 @pytest.mark.parametrize("path", LOOP, ids=name_of)
