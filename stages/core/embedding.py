@@ -20,8 +20,10 @@ CPU = torch.device("cpu")
 # Kernels for convolutions and products are chosen by the number of crops, and round differently:
 # one number for all, the last few filled up, and no face's embedding depends on its neighbours.
 CPU_BATCH = 32
-LARGEST_GPU_BATCH = 512  # above, no GPU is faster
-GPU_BYTES_A_CROP = 16 * 2**20  # InceptionResnetV1 in float32 takes less
+LARGEST_GPU_BATCH = 512  # crops; a shard holds no more
+# InceptionResnetV1's widest layer reads and writes 2.3 MB a crop in float32; the rest is room for
+# what its kernels work in, and where it is not enough the batch is halved.
+GPU_BYTES_A_CROP = 16 * 2**20
 
 
 def embedder_of(
@@ -67,7 +69,7 @@ def pick_batch_size(wanted: int | Literal["auto"], device: torch.device) -> int:
     """Return how many crops go through the network at a time, at first.
 
     Args:
-        wanted: of a GPU; `auto` is the power of two that its free memory holds for certain.
+        wanted: of a GPU; `auto` is the power of two that its free memory has room for.
         device: a CPU always takes CPU_BATCH.
     """
     if device.type == "cpu":
@@ -129,13 +131,12 @@ class Embedder:
 
     def _run(self, crops: np.ndarray) -> np.ndarray:
         """Return features (n, d) of at most `batch_size` crops, filled up with black ones."""
-        filled = np.zeros((self.batch_size, *crops.shape[1:]), dtype=np.uint8)
-        filled[: len(crops)] = crops
-        x = torch.from_numpy(filled)
-        if self.device.type == "cuda":  # from pinned memory the copy need not be waited for
-            x = x.pin_memory().to(self.device, non_blocking=True)
-        # Crops arrive as rows of pixels, which is channels_last already: nothing is copied.
-        x = x.permute(0, 3, 1, 2).float()
+        shape, is_cuda = (self.batch_size, *crops.shape[1:]), self.device.type == "cuda"
+        filled = torch.zeros(shape, dtype=torch.uint8, pin_memory=is_cuda)
+        filled.numpy()[: len(crops)] = crops
+        # From pinned memory a copy to the GPU need not be waited for. Crops arrive as rows of
+        # pixels, which is channels_last already: the permute copies nothing.
+        x = filled.to(self.device, non_blocking=is_cuda).permute(0, 3, 1, 2).float()
         is_half = self._precision == "bfloat16"
         with (
             torch.inference_mode(),

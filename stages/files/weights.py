@@ -24,7 +24,8 @@ DOWNLOADED = {
     "casia-webface": "20180408-102900-casia-webface.pt",
 }
 RELEASE = "https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9"
-# Files without one are taken as they are: nobody has published that of casia-webface's.
+# As installed, or as several independent projects name it. casia-webface's is taken as it is: no
+# two sources of its hash were found.
 SHA256 = {
     "pnet.pt": "a2a71925e0b9996a42f63e47efc1ca19043e69558b5c523b978d611dfae49c8f",
     "rnet.pt": "bbb937de72efc9ef83b186c49f5f558467a1d7e3453a8ece0d71a886633f6a86",
