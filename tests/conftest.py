@@ -35,6 +35,7 @@ from stages import (
     train,
 )
 from stages.core.records import FACES, LABELLED, LANDMARKS, QUEUE, as_table, queue_rows
+from stages.engines import engine
 from stages.files.crops import crops_path, write_crops
 from stages.files.tables import (
     EMBEDDINGS_DIR,
@@ -264,6 +265,14 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     root.mkdir()
     monkeypatch.chdir(root)
     return Project(root)
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the local engine work in this process, where what a test patches is seen."""
+    monkeypatch.setattr(
+        engine, "run_here", lambda work, shards, workers: ((one, work(one)) for one in shards)
+    )
 
 
 @pytest.fixture(scope="session")

@@ -66,10 +66,11 @@ MAINS = (
     sample_diverse,
     sample_relabel,
 )
-# Read to refuse a wrong word on the command line alone: no result changes with it.
+# Read, and no result changes with it.
+ENGINE = ("name", "workers", "address")
 READ_BUT_NOT_IN_A_RESULT = {
     ("extract_faces", "batches"),
-    ("extract_faces", "engine.workers"),
+    *((stage, f"engine.{key}") for stage in ("extract_faces", "embed") for key in ENGINE),
 }
 
 
@@ -246,7 +247,7 @@ def read_by(stage: Any, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("stage", MAINS[1:], ids=STAGES[1:])
 def test_every_param_that_a_stage_reads_is_among_its_params(
-    stage: Any, second_round: Any, monkeypatch: pytest.MonkeyPatch
+    stage: Any, second_round: Any, in_process: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = stage.__name__.split(".")[1]
     words = {"embed": ("pool",), "merge_labels": ("o01-i00",), "train": ("o01-i00",)}.get(name, ())
@@ -254,7 +255,7 @@ def test_every_param_that_a_stage_reads_is_among_its_params(
 
 
 def test_every_param_that_extraction_reads_is_among_its_params(
-    drawn: Any, project: Any, monkeypatch: pytest.MonkeyPatch
+    drawn: Any, project: Any, in_process: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(drawn.root / "data/raw/drawn/videos", project.root / "data/raw/pool")
     project.set({"extract_faces.frames_per_second": 0.5})
