@@ -16,7 +16,7 @@ from loop.drawing.traits import EYEWEAR
 from stages.core import detection
 from stages.core.anchors import iou
 from stages.core.areas import WINDOW_PX, crop, resample, summed_areas
-from stages.core.detection import detect
+from stages.core.detection import detect, locate, refine
 from stages.core.networks import networks_of
 from stages.files.media import read_photo
 from stages.files.weights import load_mtcnn
@@ -88,7 +88,7 @@ def test_the_proposal_network_is_facenets(size: tuple[int, int]) -> None:
     x = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(5))
     with torch.inference_mode():
         shift, p = reference.pnet(x)
-        found = networks_of(reference).proposal(x)
+        found = networks_of(reference, torch.float32).proposal(x)
     torch.testing.assert_close(found[:, 0].sigmoid(), p[:, 1], rtol=0, atol=1e-5)
     torch.testing.assert_close(found[:, 1:], shift, rtol=0, atol=1e-5)
 
@@ -98,7 +98,7 @@ def test_the_refinement_network_is_facenets() -> None:
     x = torch.randn(5, 3, 24, 24, generator=torch.Generator().manual_seed(5))
     with torch.inference_mode():
         shift, p = reference.rnet(x)
-        found = networks_of(reference).refinement(x)
+        found = networks_of(reference, torch.float32).refinement(x)
     torch.testing.assert_close(found[:, 0].sigmoid(), p[:, 1], rtol=0, atol=1e-5)
     torch.testing.assert_close(found[:, 1:], shift, rtol=0, atol=1e-5)
 
@@ -108,13 +108,13 @@ def test_the_output_network_is_facenets() -> None:
     x = torch.randn(5, 3, 48, 48, generator=torch.Generator().manual_seed(5))
     with torch.inference_mode():
         shift, marks, p = reference.onet(x)
-        found = networks_of(reference).output(x)
+        found = networks_of(reference, torch.float32).output(x)
     torch.testing.assert_close(found[:, 0].sigmoid(), p[:, 1], rtol=0, atol=1e-5)
     torch.testing.assert_close(found[:, 1:], torch.cat([shift, marks], 1), rtol=0, atol=1e-5)
 
 
 def test_layers_run_unblocked_where_there_is_no_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
-    proposal = networks_of(load_mtcnn(24, CPU)).proposal
+    proposal = networks_of(load_mtcnn(24, CPU), torch.float32).proposal
     x = torch.randn(1, 3, 30, 40, generator=torch.Generator().manual_seed(5))
     with torch.inference_mode():
         blocked = proposal(x)
@@ -163,6 +163,30 @@ def test_threads_may_share_a_detector(photo: Image.Image) -> None:
     with ThreadPoolExecutor(2) as pool:
         for found in pool.map(lambda image: detect(mtcnn, image), [photo] * 4):
             np.testing.assert_array_equal(found.boxes, alone.boxes)
+
+
+def test_in_bfloat16_faces_are_nearly_the_same(photo: Image.Image) -> None:
+    mtcnn = load_mtcnn(24, CPU)
+    exact, near = detect(mtcnn, photo), detect(mtcnn, photo, torch.bfloat16)
+    assert len(near.boxes) == len(exact.boxes) >= 2
+    assert np.diag(iou(near.boxes, exact.boxes)).min() >= 0.9
+    assert not np.array_equal(near.boxes, exact.boxes)
+
+
+@pytest.mark.parametrize("network", ["refinement", "output"])
+def test_no_candidate_in_the_picture_leaves_no_face(network: str) -> None:
+    areas = summed_areas(Image.new("RGB", (60, 60)))
+    beyond = torch.tensor([[100.0, 100.0, 140.0, 140.0, 0.9]])
+    net = getattr(networks_of(load_mtcnn(24, CPU), torch.float32), network)
+    run = {"refinement": refine, "output": locate}[network]
+    assert [len(one) for one in run(net, areas, beyond, 0.7)] in ([], [0, 0])
+
+
+@pytest.mark.parametrize("side", [46, 47])
+def test_a_picture_hardly_larger_than_the_smallest_face_has_none(side: int) -> None:
+    assert 12 / 47 * 47 < 12  # in floating point: then no scale is left
+    found = detect(load_mtcnn(47, CPU), Image.new("RGB", (100, side)))
+    assert len(found.boxes) == 0
 
 
 @pytest.mark.parametrize("size", [(23, 100), (24, 24), (300, 30)])

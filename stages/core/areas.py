@@ -15,7 +15,7 @@ CHANNEL = 2**CHANNEL_BITS - 1
 WINDOW_PX = CHANNEL // 255
 STRIP_ROWS = 32  # of a picture: as 64-bit integers they stay in a core's own cache
 # What MTCNN's networks were trained on: (value - 127.5) / 128.
-CENTRE, SCALE = np.float32(127.5 / 128), np.float32(1 / 128)
+CENTRE, SCALE = np.float32(127.5), np.float32(1 / 128)
 
 
 def summed_areas(image: Image.Image) -> np.ndarray:
@@ -113,7 +113,8 @@ def _means(packed: list[np.ndarray], counts: np.ndarray) -> np.ndarray:
     for channel in range(3):
         first, *others = ((sums >> (channel * CHANNEL_BITS)) & CHANNEL for sums in packed)
         means[:, channel] = sum(others, first)
-    weights = SCALE / counts.astype(np.float32)
-    means *= weights[:, None] if counts.ndim == 3 else weights
+    pixels = counts.astype(np.float32)
+    means /= pixels[:, None] if counts.ndim == 3 else pixels
     means -= CENTRE
+    means *= SCALE
     return means

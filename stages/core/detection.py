@@ -7,7 +7,6 @@ gives every scale of the pyramid and every candidate's crop by a few look-ups a 
 from facenet-pytorch's own by rounding alone.
 """
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -15,6 +14,8 @@ import torch
 from facenet_pytorch import MTCNN
 from facenet_pytorch.models.utils.detect_face import batched_nms_numpy, bbreg, pad, rerec
 from PIL import Image
+from scipy.special import logit
+from torch.nn import Module
 from torchvision.ops import nms
 
 from stages.core.areas import crop, resample, summed_areas
@@ -26,33 +27,47 @@ STRIP_PX = 2**17  # of a level that P-Net sees at a time: what its first layers 
 BATCH = 64  # candidates that R-Net and O-Net see at a time, for the same reason
 
 
-def detect(mtcnn: MTCNN, image: Image.Image) -> Detections:
+def detect(mtcnn: MTCNN, image: Image.Image, precision: torch.dtype = torch.float32) -> Detections:
     """Return the faces of an upright RGB picture, left to right.
 
     Args:
         mtcnn: made with keep_all=True.
         image: RGB; one whose shorter side is below the smallest face holds none.
+        precision: of the convolutions; with bfloat16 boxes are nearly facenet-pytorch's, and
+            found sooner where the processor computes in it.
     """
-    none = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros((0, 5, 2)))
-    if min(image.size) < mtcnn.min_face_size:
-        return none
+    levels = scales(mtcnn, min(image.size))
+    if not levels:
+        return Detections(np.zeros((0, 4)), np.zeros(0), np.zeros((0, 5, 2)))
+    networks = networks_of(mtcnn, precision)
+    p_threshold, r_threshold, o_threshold = mtcnn.thresholds
     with torch.inference_mode():
         areas = summed_areas(image)
-        boxes = propose(mtcnn, areas)
-        boxes = refine(mtcnn, areas, boxes) if len(boxes) else boxes
-        if not len(boxes):
-            return none
-        boxes, points = locate(mtcnn, areas, boxes)
+        boxes = propose(networks.proposal, areas, levels, p_threshold)
+        boxes = refine(networks.refinement, areas, boxes, r_threshold)
+        boxes, points = locate(networks.output, areas, boxes, o_threshold)
     found = boxes.cpu().numpy().astype(float)
     order = np.lexsort((found[:, 1], found[:, 0]))
     return Detections(found[order, :4], found[order, 4], points.cpu().numpy().astype(float)[order])
 
 
-def propose(mtcnn: MTCNN, areas: np.ndarray) -> torch.Tensor:
-    """Return P-Net's candidates over a pyramid from the smallest face up: boxes (n, 5)."""
+def scales(mtcnn: MTCNN, shorter_px: int) -> list[float]:
+    """Return the scales at which P-Net's window is a face, from the smallest that is looked for."""
+    levels, scale = [], NET_PX / mtcnn.min_face_size
+    shorter = shorter_px * scale
+    while shorter >= NET_PX:
+        levels.append(scale)
+        scale, shorter = scale * mtcnn.factor, shorter * mtcnn.factor
+    return levels
+
+
+def propose(
+    network: Module, areas: np.ndarray, levels: list[float], threshold: float
+) -> torch.Tensor:
+    """Return P-Net's candidates over a pyramid of scales: boxes (n, 5)."""
     found = []
-    for scale in scales(mtcnn, areas):
-        boxes = torch.cat(list(scan(mtcnn, areas, scale)))
+    for scale in levels:
+        boxes = torch.cat(list(scan(network, areas, scale, threshold)))
         found.append(boxes[nms(boxes[:, :4], boxes[:, 4], 0.5)])
     boxes = torch.cat(found)
     boxes = boxes[nms(boxes[:, :4], boxes[:, 4], 0.7)]
@@ -61,46 +76,40 @@ def propose(mtcnn: MTCNN, areas: np.ndarray) -> torch.Tensor:
     return rerec(torch.cat([corners, boxes[:, 4:5]], dim=1))
 
 
-def scales(mtcnn: MTCNN, areas: np.ndarray) -> Iterator[float]:
-    """Yield the scales at which P-Net's window is a face, from the smallest that is looked for."""
-    scale = NET_PX / mtcnn.min_face_size
-    shorter = (min(areas.shape) - 1) * scale
-    while shorter >= NET_PX:
-        yield scale
-        scale, shorter = scale * mtcnn.factor, shorter * mtcnn.factor
-
-
-def scan(mtcnn: MTCNN, areas: np.ndarray, scale: float) -> Iterator[torch.Tensor]:
+def scan(
+    network: Module, areas: np.ndarray, scale: float, threshold: float
+) -> Iterator[torch.Tensor]:
     """Yield the candidates of one scale in strips from the top: boxes and shifts (n, 9)."""
     height, width = (int((side - 1) * scale + 1) for side in areas.shape)
     windows = (height - NET_PX + 1) // STRIDE + 1  # the last may lack its last row
     step = max(STRIP_PX // width // STRIDE, 1)
-    threshold = math.log(mtcnn.thresholds[0] / (1 - mtcnn.thresholds[0]))
     for first in range(0, windows, step):
         last = min(first + step, windows) - 1
         level = resample(areas, height, width, slice(STRIDE * first, STRIDE * last + NET_PX))
-        seen = networks_of(mtcnn).proposal(torch.from_numpy(level).to(mtcnn.device))[0]
-        row, column = (seen[0] >= threshold).nonzero(as_tuple=True)
+        seen = run(network, level)[0]
+        row, column = (seen[0] >= logit(threshold)).nonzero(as_tuple=True)
         found = seen[:, row, column].T  # (n, 5)
         corner = torch.stack([column, row + first], dim=1).to(found) * STRIDE + 1
         edges = torch.cat([corner, corner + NET_PX - 1], dim=1).div(scale).floor()
         yield torch.cat([edges, found[:, :1].sigmoid(), found[:, 1:]], dim=1)
 
 
-def refine(mtcnn: MTCNN, areas: np.ndarray, boxes: torch.Tensor) -> torch.Tensor:
+def refine(
+    network: Module, areas: np.ndarray, boxes: torch.Tensor, threshold: float
+) -> torch.Tensor:
     """Return the candidates (n, 5) that R-Net keeps, moved as it says."""
-    boxes, seen = judge(networks_of(mtcnn).refinement, areas, boxes, 24, mtcnn.thresholds[1])
+    boxes, seen = judge(network, areas, boxes, 24, threshold)
     picked = nms(boxes[:, :4], boxes[:, 4], 0.7)
     return rerec(bbreg(boxes[picked], seen[picked, 1:]))
 
 
 def locate(
-    mtcnn: MTCNN, areas: np.ndarray, boxes: torch.Tensor
+    network: Module, areas: np.ndarray, boxes: torch.Tensor, threshold: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the faces that O-Net keeps: boxes (n, 5) and landmarks (n, 5, 2)."""
-    boxes, seen = judge(networks_of(mtcnn).output, areas, boxes, 48, mtcnn.thresholds[2])
+    boxes, seen = judge(network, areas, boxes, 48, threshold)
     sides = boxes[:, 2:4] - boxes[:, :2] + 1
-    marks = seen[:, 5:].reshape(-1, 2, 5).transpose(1, 2)
+    marks = seen[:, 5:].reshape(len(seen), 2, 5).transpose(1, 2)
     points = marks * sides[:, None] + boxes[:, None, :2] - 1
     boxes = bbreg(boxes, seen[:, 1:5])
     same_picture = torch.zeros(len(boxes), device=boxes.device)
@@ -109,16 +118,22 @@ def locate(
 
 
 def judge(
-    network: torch.nn.Module, areas: np.ndarray, boxes: torch.Tensor, side: int, threshold: float
+    network: Module, areas: np.ndarray, boxes: torch.Tensor, side: int, threshold: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the boxes that a network takes for faces, with its probability, and all it says."""
     boxes, cuts = inside(boxes, areas)
+    if not len(boxes):
+        return boxes, boxes
     batches = (cuts[first : first + BATCH] for first in range(0, len(cuts), BATCH))
-    crops = (torch.from_numpy(crop(areas, batch, side)) for batch in batches)
-    seen = torch.cat([network(batch.to(boxes.device)) for batch in crops])
+    seen = torch.cat([run(network, crop(areas, batch, side)) for batch in batches])
     p = seen[:, :1].sigmoid()
     kept = p[:, 0] > threshold
     return torch.cat([boxes[kept, :4], p[kept]], dim=1), seen[kept]
+
+
+def run(network: Module, pixels: np.ndarray) -> torch.Tensor:
+    """Return what a network makes of pixels, on its device."""
+    return network(torch.from_numpy(pixels).to(next(network.parameters()).device))
 
 
 def inside(boxes: torch.Tensor, areas: np.ndarray) -> tuple[torch.Tensor, np.ndarray]:

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 import torch
 from facenet_pytorch import MTCNN
 from torch import nn
-from torch.nn.functional import prelu
+from torch.nn.functional import conv2d, prelu
 
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
@@ -32,20 +32,25 @@ class Networks(NamedTuple):
 
 
 @lru_cache(maxsize=8)
-def networks_of(mtcnn: MTCNN) -> Networks:
-    """Return the networks of facenet-pytorch's MTCNN as `detect` runs them, where they are."""
+def networks_of(mtcnn: MTCNN, precision: torch.dtype) -> Networks:
+    """Return the networks of facenet-pytorch's MTCNN as `detect` runs them, where they are.
+
+    Args:
+        mtcnn: what is done to it later does not count.
+        precision: of the convolutions; all else is float32.
+    """
     pnet, rnet, onet = copy.deepcopy([mtcnn.pnet, mtcnn.rnet, mtcnn.onet])
     return Networks(
-        Blocked([*_before(pnet, "conv4_1"), joined([pnet.conv4_1, pnet.conv4_2])]),
+        Blocked([*_before(pnet, "conv4_1"), joined([pnet.conv4_1, pnet.conv4_2])], precision),
         nn.Sequential(
-            Blocked(_before(rnet, "dense4")),
+            Blocked(_before(rnet, "dense4"), precision),
             nn.Flatten(),
             channels_first(rnet.dense4, side=3),
             rnet.prelu4,
             joined([rnet.dense5_1, rnet.dense5_2]),
         ),
         nn.Sequential(
-            Blocked(_before(onet, "dense5")),
+            Blocked(_before(onet, "dense5"), precision),
             nn.Flatten(),
             channels_first(onet.dense5, side=3),
             onet.prelu5,
@@ -55,19 +60,33 @@ def networks_of(mtcnn: MTCNN) -> Networks:
 
 
 class Blocked(nn.Module):
-    """Layers in a row, run on oneDNN's blocked tensors where the input is on a CPU that has it."""
+    """Layers in a row, run on oneDNN's blocked tensors where the input is on a CPU that has it.
 
-    def __init__(self, layers: Iterable[nn.Module]) -> None:
+    Input and output are float32, whatever the precision between.
+    """
+
+    def __init__(self, layers: Iterable[nn.Module], precision: torch.dtype) -> None:
         super().__init__()
-        self.layers = nn.Sequential(*layers)
+        self.layers = nn.Sequential(*layers).to(precision)
+        self.precision = precision
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if x.device.type != "cpu" or not torch.backends.mkldnn.is_available():
-            return self.layers(x)
-        x = x.to_mkldnn()
-        for layer in self.layers:  # a PReLU wants its slopes blocked too
-            x = prelu(x, layer.weight.to_mkldnn()) if isinstance(layer, nn.PReLU) else layer(x)
-        return x.to_dense()
+            return self.layers(x.to(self.precision)).float()
+        x = x.to_mkldnn(self.precision)
+        for layer in self.layers:
+            x = run_blocked(layer, x)
+        return x.to_dense().float()
+
+
+def run_blocked(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """Return what a layer makes of a blocked tensor, blocked."""
+    if isinstance(layer, nn.PReLU):
+        return prelu(x, layer.weight.to_mkldnn())
+    if isinstance(layer, nn.Conv2d) and layer.weight.dtype != torch.float32:
+        weight, bias = (parameter.to_mkldnn() for parameter in layer.parameters())
+        return conv2d(x, weight, bias)
+    return layer(x)  # blocks its own weights
 
 
 def joined(heads: list[Layer]) -> Layer:
