@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import torch
 
-from stages.core import anchors, detection, extraction, faces, tracks
+from stages.core import anchors, areas, detection, extraction, faces, networks, tracks
 from stages.core.extraction import Found, find_faces, look
 from stages.core.faces import in_batch
 from stages.core.records import FACES, REJECTED, as_table, stacked
@@ -29,8 +29,11 @@ from stages.files.extracted import WORK_DIR, Crops, read_faces, read_rejected, w
 from stages.files.media import Picture, Unreadable, read_pictures, source_name
 from stages.files.weights import MTCNN, load_mtcnn, pick_device
 
-CODE = (anchors, detection, extraction, faces, tracks, ahead, crops, extracted, media, weights)
-PACKAGES = ("av", "facenet-pytorch", "numpy", "pillow", "torch", "torchvision")
+CODE = (
+    *(anchors, areas, detection, extraction, faces, networks, tracks),
+    *(ahead, crops, extracted, media, weights),
+)
+PACKAGES = ("av", "facenet-pytorch", "numpy", "pillow", "scipy", "torch", "torchvision")
 PLACED = {**FACES, "folder": "int64", "at": "int64", "bytes": "int64"}
 AT_A_TIME = 10_000  # faces that are in memory as dicts
 
