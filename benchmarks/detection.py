@@ -49,7 +49,7 @@ def measure_photos(name: str, work: Path) -> list[dict[str, Any]]:
         "extract_faces, filters off": _find_with_stage(work / f"{name}-open", paths, NO_FILTERS),
     }
     return [
-        {"photos": name, "detector": detector, **_score(truth, one.boxes), **one.filtered}
+        {"photos": name, "detector": detector, **score_boxes(truth, one.boxes), **one.filtered}
         for detector, one in found.items()
     ]
 
@@ -83,7 +83,7 @@ def _filtered(batch: str) -> dict[str, int]:
     return {str(name): int(n) for name, n in rejected.groupby(names)["count"].sum().items()}
 
 
-def _score(truth: pd.DataFrame, found: BoxesByFile) -> dict[str, Any]:
+def score_boxes(truth: pd.DataFrame, found: BoxesByFile) -> dict[str, Any]:
     """Return recall over the marked faces that count, and precision over all that was found.
 
     Precision is the share of found faces that lie on a marked face, be it one that counts or not.

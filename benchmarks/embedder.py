@@ -9,7 +9,7 @@ from PIL import Image
 
 from benchmarks.active_learning import EMBEDDED, POOL, TEST, UTKFACE, macro_f1, read_truth
 from benchmarks.scratch import project
-from stages.core.embedding import embed_batch, features_of
+from stages.core.embedding import embedder_of
 from stages.core.faces import crop_face
 from stages.core.fit_head import fit_head
 from stages.core.settings import Settings
@@ -72,14 +72,15 @@ def _with_margin(
 def _embed(faces: pd.DataFrame, crop_of: CropOf, settings: Settings) -> np.ndarray:
     """Return embeddings (n, d) of faces cut by `crop_of`, packed as extract_faces packs them."""
     device = pick_device(settings.embed.device)
-    forward = features_of(load_network(settings.embed, device), settings.embed, SHIPPED_MARGIN)
+    network = load_network(settings.embed, device)
+    embedder = embedder_of(network, settings.embed, SHIPPED_MARGIN, device)
     crops = []
     for source, *box in faces[["source", "x0", "y0", "x1", "y1"]].itertuples(index=False):
         with Image.open(UTKFACE / "images" / source) as image:
             crops.append(encode_crop(crop_of(image.convert("RGB"), tuple(box), settings)))
-    size = settings.embed.batch_size
+    size = embedder.batch_size
     parts = [
-        embed_batch(forward, np.stack([decode_crop(one) for one in some]), device, "float32")
+        embedder(np.stack([decode_crop(one) for one in some]))
         for some in (crops[start : start + size] for start in range(0, len(crops), size))
     ]
     return np.concatenate(parts)

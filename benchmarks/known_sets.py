@@ -13,7 +13,7 @@ from benchmarks.scratch import DATA, ROOT
 from loop.known_labels import read_outside_set
 from loop.vote import read_truth
 from stages.core.anchors import label_by_truth
-from stages.core.embedding import embed_batch, features_of
+from stages.core.embedding import embedder_of
 from stages.core.simulation import Labelled
 from stages.files.params import read_params
 from stages.files.tables import read_batch, read_embeddings
@@ -38,13 +38,14 @@ def write_onet(path: Path) -> None:
     """Embed the shared pictures with the network that params.yaml ships with."""
     settings = read_params()
     embed = settings.embed.model_copy(update={"model": "mtcnn-onet", "device": "cpu"})
-    forward = features_of(load_network(embed, pick_device("cpu")), embed, 0.0)
+    device = pick_device(embed.device)
+    embedder = embedder_of(load_network(embed, device), embed, 0.0, device)
     table = pd.read_csv(DATA / "utkface/labels.csv")
     files = table.loc[table["image"] == 1, "file"].to_numpy(dtype=str)
     parts = []
-    for start in tqdm(range(0, len(files), embed.batch_size), "O-Net", disable=None):
-        pictures = [_picture(file) for file in files[start : start + embed.batch_size]]
-        parts.append(embed_batch(forward, np.stack(pictures), pick_device("cpu"), "float32"))
+    for start in tqdm(range(0, len(files), embedder.batch_size), "O-Net", disable=None):
+        pictures = [_picture(file) for file in files[start : start + embedder.batch_size]]
+        parts.append(embedder(np.stack(pictures)))
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path, files=files, embeddings=np.concatenate(parts))
 

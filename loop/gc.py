@@ -2,10 +2,12 @@
 
 import argparse
 import re
+import shutil
 
 from loop.dvc import run_dvc
 from loop.git import run_git
 from stages.core.errors import FaceloopError
+from stages.files.extracted import WORK_DIR
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,6 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Free, or say what would be freed: data sets that no branch, tag or commit names.
+
+    The faces that extract_faces keeps to go on from are freed too: they are in data/faces.
 
     Raises:
         FaceloopError: this clone does not hold all commits, so it cannot know what they need.
@@ -29,4 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     freed = sum(map(int, re.findall(r"^Removed (\d+) objects", said, flags=re.MULTILINE)))
     done = "are freed" if arguments.yes else "would be freed; to free them: add --yes"
     print(f"gc: {freed} objects that no commit names {done}")
+    size = sum(path.stat().st_size for path in WORK_DIR.rglob("*") if path.is_file())
+    if arguments.yes:
+        shutil.rmtree(WORK_DIR, ignore_errors=True)
+    print(f"gc: {size / 1e6:.1f} MB of finished extraction {done}")
     return 0

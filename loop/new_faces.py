@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +12,18 @@ import pandas as pd
 from tqdm import tqdm
 
 from loop.release.reading import ReleasedModel
-from stages.core.embedding import embed_batch, features_of
+from stages.core.embedding import embedder_of
 from stages.core.errors import FaceloopError
-from stages.core.extraction import find_faces
+from stages.core.extraction import find_faces, look
 from stages.core.head import predict
 from stages.core.records import BOX, p_columns
+from stages.engines.ahead import map_ahead
+from stages.engines.local import cores
 from stages.files.crops import decode_crop, encode_crop
 from stages.files.media import Unreadable, read_pictures, sha256_of
 from stages.files.weights import load_mtcnn, load_network, pick_device, weights_path
 
+Face = tuple[dict[str, Any], np.ndarray]  # its row of a face table, and its crop
 COLUMNS = ["source", "frame", "time_s", *BOX, "probability", "group", "duplicate_of"]
 
 
@@ -52,10 +57,10 @@ class Classifier:
             FaceloopError: the embedder's weights are neither here nor to be had.
         """
         self.model = model
-        self._device = pick_device(model.embed.device)
-        self._mtcnn = load_mtcnn(model.extract_faces.min_face_px, self._device)
-        network = load_network(model.embed, self._device)
-        self._forward = features_of(network, model.embed, model.extract_faces.margin)
+        device = pick_device(model.embed.device)
+        self._mtcnn = load_mtcnn(model.extract_faces.min_face_px, device)
+        network = load_network(model.embed, device)
+        self._embedder = embedder_of(network, model.embed, model.extract_faces.margin, device)
 
     @property
     def has_other_weights(self) -> bool:
@@ -70,6 +75,12 @@ class Classifier:
         """
         rows: list[dict[str, Any]] = []
         rejected: Counter[str] = Counter()
+        faces = self._find_all(files, rejected)
+        while some := list(islice(faces, self._embedder.batch_size)):
+            rows += self._with_probabilities(some)
+        return pd.DataFrame(rows, columns=[*COLUMNS, *p_columns(self.model.head.classes)]), rejected
+
+    def _find_all(self, files: Sequence[Path], rejected: Counter[str]) -> Iterator[Face]:
         seen: set[str] = set()
         for path in tqdm(files, "predict", unit="file", disable=None):
             digest = sha256_of(path)
@@ -77,38 +88,30 @@ class Classifier:
                 rejected["copy of another file"] += 1
                 continue
             seen.add(digest)
-            before = len(rows), rejected.total()
-            rows += self._classify_file(path, digest, rejected)
-            if (len(rows), rejected.total()) == before:
+            before, is_empty = rejected.total(), True
+            for face in self._find_faces(path, digest, rejected):
+                is_empty = False
+                yield face
+            if is_empty and rejected.total() == before:
                 rejected["no face found"] += 1
-        return pd.DataFrame(rows, columns=[*COLUMNS, *p_columns(self.model.head.classes)]), rejected
 
-    def _classify_file(
-        self, path: Path, digest: str, rejected: Counter[str]
-    ) -> Iterator[dict[str, Any]]:
+    def _find_faces(self, path: Path, digest: str, rejected: Counter[str]) -> Iterator[Face]:
         wanted = self.model.extract_faces
         pictures = read_pictures(path, wanted.frames_per_second, wanted.max_megapixels)
-        waiting: list[tuple[dict[str, Any], np.ndarray]] = []
+        looked = map_ahead(partial(look, mtcnn=self._mtcnn, settings=wanted), pictures, cores())
         try:
-            for found in find_faces(pictures, path.as_posix(), digest, "", self._mtcnn, wanted):
+            for found in find_faces(looked, digest, wanted, per_track=None):
                 if isinstance(found, str):
                     rejected[found.partition(":")[0]] += 1
                     continue
+                row = found.row | {"source": path.as_posix()}
                 # As JPEG and back, for that is what the head was trained on.
-                waiting.append((found.row, decode_crop(encode_crop(found.crop))))
-                if len(waiting) == self.model.embed.batch_size:
-                    yield from self._with_probabilities(waiting)
-                    waiting.clear()
+                yield row, decode_crop(encode_crop(found.crop))
         except Unreadable as error:
             rejected[str(error).partition(":")[0]] += 1
-        if waiting:
-            yield from self._with_probabilities(waiting)
 
-    def _with_probabilities(
-        self, faces: Sequence[tuple[dict[str, Any], np.ndarray]]
-    ) -> Iterator[dict[str, Any]]:
-        crops = np.stack([crop for _, crop in faces])
-        features = embed_batch(self._forward, crops, self._device, self.model.embed.precision)
+    def _with_probabilities(self, faces: Sequence[Face]) -> Iterator[dict[str, Any]]:
+        features = self._embedder(np.stack([crop for _, crop in faces]))
         stored = features.astype(self.model.embed.stored_as)
         names = p_columns(self.model.head.classes)
         for (row, _), p in zip(faces, predict(self.model.head, stored), strict=True):

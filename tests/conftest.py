@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, chdir
 from functools import cache
 from io import BytesIO, StringIO
+from multiprocessing.forkserver import ensure_running, set_forkserver_preload
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from stages import (
     train,
 )
 from stages.core.records import FACES, LABELLED, LANDMARKS, QUEUE, as_table, queue_rows
+from stages.engines import engine
 from stages.files.crops import crops_path, write_crops
 from stages.files.tables import (
     EMBEDDINGS_DIR,
@@ -44,6 +46,10 @@ from stages.files.tables import (
     write_csv,
     write_parquet,
 )
+
+# Worker processes fork from one that has imported what they need; it is one for all tests.
+set_forkserver_preload(["stages.shards.sources"])
+ensure_running()
 
 ROOT = Path(__file__).resolve().parents[1]
 CLASSES = ["none", "glasses", "sunglasses"]
@@ -259,6 +265,14 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     root.mkdir()
     monkeypatch.chdir(root)
     return Project(root)
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the local engine work in this process, where what a test patches is seen."""
+    monkeypatch.setattr(
+        engine, "run_here", lambda work, shards, workers: ((one, work(one)) for one in shards)
+    )
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
 """Every embedder: its width, its length 1, its weights, and what is said where they are missing."""
 
+import pickle
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -9,18 +11,35 @@ import numpy as np
 import pytest
 import torch
 from facenet_pytorch import InceptionResnetV1
-from facenet_pytorch.models import inception_resnet_v1
 from facenet_pytorch.models.mtcnn import ONet
 
 from stages import embed
-from stages.core.embedding import embed_batch, onet_features, onnx_features, resnet_features
+from stages.core.embedding import (
+    CPU,
+    CPU_BATCH,
+    LARGEST_GPU_BATCH,
+    Embedder,
+    Forward,
+    embedder_of,
+    fold_batch_norms,
+    onet_features,
+    onnx_features,
+    pick_batch_size,
+    pick_precision,
+    resnet_features,
+)
 from stages.core.errors import FaceloopError
 from stages.core.settings import OnnxInput
+from stages.files import weights
+from stages.files.media import sha256_of
 from stages.files.params import read_params
-from stages.files.tables import read_embeddings
-from stages.files.weights import DOWNLOADED, load_network, pick_device
+from stages.files.tables import EMBEDDINGS_DIR, read_batch, read_embeddings
+from stages.files.weights import DOWNLOADED, fetch_weights, load_mtcnn, load_network, pick_device
+from stages.shards import crops as shards
+from stages.shards.crops import CropShard, cut_shards, embed_shard
 
-CPU = torch.device("cpu")
+CUDA = torch.device("cuda")
+SHARED_ONNX = Path(__file__).resolve().parents[2] / "shared/weights/face_reid_0095_256d.onnx"
 PEOPLE = {"vggface2": 8631, "casia-webface": 10575}
 
 
@@ -44,16 +63,73 @@ def test_rows_have_length_1_and_follow_the_table(project: Any) -> None:
     np.testing.assert_allclose(np.linalg.norm(found.astype(float), axis=1), 1, atol=2e-3)
 
 
-def test_results_and_their_order_do_not_depend_on_the_batch_size(drawn: Any, project: Any) -> None:
+def test_results_do_not_depend_on_how_the_batch_is_cut(
+    drawn: Any, project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.copytree(drawn.root / "data/faces", "data/faces")
     project.set({"batches": ["drawn"]})
     found = []
     for size in (7, 1000):
-        project.set({"embed.batch_size": size})
+        monkeypatch.setattr(shards, "SHARD_FACES", size)
         embed.main("drawn")
-        found.append(np.array(read_embeddings("drawn"), dtype=float))
-    assert len(np.unique(found[0], axis=0)) > 10
-    np.testing.assert_allclose(found[0], found[1], atol=1e-3)
+        found.append((EMBEDDINGS_DIR / "drawn.npy").read_bytes())
+    assert len(np.unique(read_embeddings("drawn"), axis=0)) > 10
+    assert found[0] == found[1]
+
+
+def test_rows_are_the_same_whatever_order_shards_come_in(
+    drawn: Any, project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(drawn.root / "data/faces", "data/faces")
+    project.set({"batches": ["drawn"]})
+    monkeypatch.setattr(shards, "SHARD_FACES", 5)
+    embed.main("drawn")
+    in_order = (EMBEDDINGS_DIR / "drawn.npy").read_bytes()
+    monkeypatch.setattr(embed, "cut_shards", lambda *some: cut_shards(*some)[::-1])
+    embed.main("drawn")
+    assert (EMBEDDINGS_DIR / "drawn.npy").read_bytes() == in_order
+
+
+def random_resnet() -> torch.nn.Module:
+    """Return InceptionResnetV1 with random weights, its statistics those of some crops."""
+    torch.manual_seed(0)
+    resnet = InceptionResnetV1()
+    for layer in resnet.modules():
+        if isinstance(layer, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+            layer.momentum = None  # the plain mean
+            layer.reset_running_stats()
+    pixels = torch.from_numpy(crops(16, seed=9)).permute(0, 3, 1, 2).float()
+    with torch.inference_mode():
+        resnet.train()((pixels - 127.5) / 128)
+    return resnet.eval()
+
+
+def shared_onnx() -> Forward:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    if not SHARED_ONNX.is_file():
+        pytest.skip(f"{SHARED_ONNX} is not here")
+    session = onnxruntime.InferenceSession(SHARED_ONNX, providers=["CPUExecutionProvider"])
+    return onnx_features(session, OnnxInput(channels="bgr", mean=0.0, scale=1.0))
+
+
+@pytest.mark.parametrize(
+    ("forward_of", "precision"),
+    [
+        (lambda: onet_features(ONet().eval(), margin=0.2), "float32"),
+        (lambda: resnet_features(random_resnet()), "float32"),
+        (lambda: resnet_features(random_resnet()), "bfloat16"),
+        (shared_onnx, "float32"),
+    ],
+    ids=["O-Net", "InceptionResnetV1", "InceptionResnetV1 in bfloat16", "ONNX"],
+)
+def test_an_embedding_is_the_same_bit_for_bit_wherever_its_face_stands(
+    forward_of: Any, precision: str
+) -> None:
+    embedder = Embedder(forward_of(), CPU, precision, CPU_BATCH)
+    faces = crops(CPU_BATCH)
+    whole = embedder(faces)
+    np.testing.assert_array_equal(embedder(faces[-1:]), whole[-1:])
+    np.testing.assert_array_equal(embedder(faces[::-1]), whole[::-1])
 
 
 @pytest.mark.parametrize("stored_as", ["float16", "float32"])
@@ -84,20 +160,110 @@ def test_onet_looks_at_the_bare_box_within_the_margin() -> None:
     forward = onet_features(ONet().eval(), margin=0.25)
     outside = crops(2)
     outside[:, :26], outside[:, -26:], outside[:, :, :26], outside[:, :, -26:] = 0, 0, 0, 0
-    whole, framed = (embed_batch(forward, one, CPU, "float32") for one in (crops(2), outside))
+    whole, framed = (Embedder(forward, CPU, "float32", 2)(one) for one in (crops(2), outside))
     np.testing.assert_allclose(whole, framed, atol=1e-5)
 
 
-def test_bfloat16_is_nearly_float32() -> None:
-    forward = onet_features(ONet().eval(), margin=0.2)
-    full, half = (embed_batch(forward, crops(8), CPU, kind) for kind in ("float32", "bfloat16"))
+@pytest.mark.parametrize("network", ["mtcnn-onet", "resnet"])
+def test_bfloat16_is_nearly_float32(network: str) -> None:
+    is_onet = network == "mtcnn-onet"
+    forward = onet_features(ONet().eval(), 0.2) if is_onet else resnet_features(random_resnet())
+    full, half = (Embedder(forward, CPU, kind, 8)(crops(8)) for kind in ("float32", "bfloat16"))
     assert full.dtype == half.dtype == np.float32
-    assert (full * half).sum(axis=1).min() >= 0.999
+    assert 0.999 <= (full * half).sum(axis=1).min() < 1 - 1e-6
+
+
+def test_folding_batch_norms_keeps_what_the_network_gives() -> None:
+    resnet = random_resnet()
+    before = {name: one.clone() for name, one in resnet.state_dict().items()}
+    pixels = torch.from_numpy(crops(2)).permute(0, 3, 1, 2).float() / 128 - 1
+    folded = fold_batch_norms(resnet)
+    with torch.inference_mode():
+        torch.testing.assert_close(folded(pixels), resnet(pixels), rtol=0, atol=1e-5)
+    assert not [one for one in folded.modules() if isinstance(one, torch.nn.BatchNorm2d)]
+    assert all(torch.equal(one, before[name]) for name, one in resnet.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("model", "has_it", "wanted", "precision"),
+    [
+        ("vggface2", True, "auto", "bfloat16"),
+        ("vggface2", False, "auto", "float32"),
+        ("casia-webface", True, "float32", "float32"),
+        ("mtcnn-onet", True, "auto", "float32"),
+        ("mtcnn-onet", False, "bfloat16", "bfloat16"),
+    ],
+)
+@pytest.mark.parametrize("device", [CPU, CUDA])
+def test_auto_is_bfloat16_for_resnets_where_the_processor_has_it(
+    project: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    device: torch.device,
+    model: str,
+    has_it: bool,
+    wanted: str,
+    precision: str,
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_it)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_it)
+    project.set({"embed.precision": wanted})
+    assert pick_precision(settings_of(project, model), device) == precision
+
+
+def test_a_cpu_takes_one_number_and_a_gpu_what_its_memory_holds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert pick_batch_size("auto", CPU) == pick_batch_size(7, CPU) == CPU_BATCH
+    assert pick_batch_size(7, CUDA) == 7
+    free = {"bytes": 80 * 2**30}
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free["bytes"], 80 * 2**30))
+    assert pick_batch_size("auto", CUDA) == LARGEST_GPU_BATCH
+    free["bytes"] = 3 * 2**30
+    assert pick_batch_size("auto", CUDA) == 128
+    free["bytes"] = 0
+    assert pick_batch_size("auto", CUDA) == 1
+
+
+def room_for(n: int, seen: list[int]) -> Forward:
+    """Return a network that has memory for n crops and gives each crop's first pixel."""
+
+    def forward(x: torch.Tensor) -> torch.Tensor:
+        if len(x) > n:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        seen.append(len(x))
+        return x[:, :, 0, 0]
+
+    return forward
+
+
+def test_a_batch_that_does_not_fit_is_halved_for_good_and_no_face_is_lost() -> None:
+    seen: list[int] = []
+    embedder = Embedder(room_for(5, seen), CPU, "float32", 16)
+    found = embedder(crops(11))
+    wanted = crops(11)[:, 0, 0].astype(float)
+    wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    embedder(crops(3))
+    assert seen == [4, 4, 4, 4] and embedder.batch_size == 4
+
+
+def test_a_network_without_room_for_one_crop_says_so() -> None:
+    with pytest.raises(torch.OutOfMemoryError):
+        Embedder(room_for(0, []), CPU, "float32", 16)(crops(2))
+
+
+def test_onnx_takes_its_pixels_from_memory_on_any_machine(project: Any) -> None:
+    pytest.importorskip("onnxruntime")
+    write_onnx(onnx_path(project, "flat"))
+    settings = settings_of(project, "models/embedders/flat.onnx")
+    embedder = embedder_of(load_network(settings, CUDA), settings, 0.2, CUDA)
+    assert embedder.device == CPU and embedder(crops(2)).shape == (2, 48)
 
 
 def test_an_embedding_that_is_not_finite_stops_the_stage() -> None:
     with pytest.raises(ValueError, match="not finite"):
-        embed_batch(lambda x: x.flatten(1)[:, :4] / 0, crops(1) * 0, CPU, "float32")
+        Embedder(lambda x: x.flatten(1)[:, :4] / 0, CPU, "float32", 1)(crops(1) * 0)
 
 
 def stand_in(folder: Path, name: str) -> Path:
@@ -119,11 +285,12 @@ def stand_in(folder: Path, name: str) -> Path:
 
 @pytest.mark.parametrize("name", DOWNLOADED)
 def test_downloaded_weights_are_loaded_from_where_facenet_pytorch_keeps_them(
-    project: Any, monkeypatch: pytest.MonkeyPatch, name: str
+    project: Any, in_process: None, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(project.root / "torch"))
-    monkeypatch.setattr(inception_resnet_v1, "download_url_to_file", None)
-    stand_in(project.root / "torch", name)
+    monkeypatch.setattr(weights, "download_url_to_file", None)
+    path = stand_in(project.root / "torch", name)
+    monkeypatch.setitem(weights.SHA256, path.name, sha256_of(path))
     project.add_batch("pool", photos=2)
     project.set({"embed.model": name})
     embed.main("pool")
@@ -155,9 +322,9 @@ def test_a_missing_download_is_one_error_with_two_remedies(
     def offline(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(inception_resnet_v1, "download_url_to_file", offline)
+    monkeypatch.setattr(weights, "download_url_to_file", offline)
     with pytest.raises(FaceloopError) as found:
-        load_network(settings_of(project, "vggface2"), CPU)
+        fetch_weights("vggface2")
     said = str(found.value)
     assert "20180402-114759-vggface2.pt" in said and "put the file there" in said
     assert "set embed.model to mtcnn-onet in params.yaml" in said and "\n" not in said
@@ -168,11 +335,71 @@ def test_a_damaged_download_says_what_to_delete(
     project: Any, monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(project.root / "torch"))
-    path = project.root / "torch/checkpoints" / DOWNLOADED["vggface2"]
+    path = project.root / "torch/checkpoints" / DOWNLOADED["casia-webface"]
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
-    with pytest.raises(FaceloopError, match=r"vggface2\.pt is damaged; delete it and run again"):
+    with pytest.raises(FaceloopError, match=r"webface\.pt is damaged; delete it and run again"):
+        load_network(settings_of(project, "casia-webface"), CPU)
+
+
+def test_a_download_goes_where_facenet_pytorch_looks_and_is_verified_before_it_is_read(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(project.root / "torch"))
+    asked = []
+
+    def other_file(url: str, path: str) -> None:
+        asked.append(url)
+        Path(path).write_bytes(b"other")
+
+    monkeypatch.setattr(weights, "download_url_to_file", other_file)
+    monkeypatch.setattr(torch, "load", None)
+    with pytest.raises(FaceloopError) as found:
         load_network(settings_of(project, "vggface2"), CPU)
+    assert asked[0].endswith("/v2.2.9/20180402-114759-vggface2.pt")
+    path = project.root / "torch/checkpoints" / DOWNLOADED["vggface2"]
+    for part in (str(path), sha256_of(path), weights.SHA256[path.name], "delete it and run again"):
+        assert part in str(found.value)
+
+
+@pytest.mark.parametrize("name", ["pnet.pt", "rnet.pt", "onet.pt"])
+def test_shipped_weights_that_are_others_are_not_read(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setitem(weights.SHA256, name, "0" * 64)
+    monkeypatch.setattr(torch, "load", None)
+    with pytest.raises(FaceloopError, match=f"{name} is damaged.*install --force-reinstall"):
+        load_mtcnn(24, CPU)
+
+
+def test_weights_that_differ_between_machines_are_refused(project: Any) -> None:
+    project.add_batch("pool", photos=2)
+    wanted = settings_of(project, "mtcnn-onet")
+    (shard,) = cut_shards("pool", read_batch("pool")["face_id"].tolist())
+    with pytest.raises(FaceloopError, match="its file is not the same on all machines.*abc"):
+        embed_shard(shard, "pool", wanted, 0.2, "abc")
+
+
+def test_work_and_shards_can_be_sent_to_another_process(project: Any) -> None:
+    ids = project.add_batch("pool", photos=3)
+    work = partial(
+        embed_shard,
+        batch="pool",
+        settings=settings_of(project, "mtcnn-onet"),
+        margin=0.2,
+        weights=fetch_weights("mtcnn-onet"),
+    )
+    (shard,) = cut_shards("pool", ids)
+    there, sent = pickle.loads(pickle.dumps((work, shard)))
+    assert isinstance(sent, CropShard)
+    np.testing.assert_array_equal(there(sent), work(shard))
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, "all", True])
+def test_a_batch_size_is_auto_or_a_number(project: Any, value: Any) -> None:
+    project.set({"embed.batch_size": value})
+    with pytest.raises(FaceloopError, match=r"embed\.batch_size: found .*; allowed: auto, or"):
+        read_params()
 
 
 def test_cuda_where_there_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

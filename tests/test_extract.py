@@ -1,8 +1,12 @@
 """Extraction on a tiny drawn batch: every face is told, every file is accounted for."""
 
+import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +14,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from test_house import reached_by
 
 from stages import extract_faces
 from stages.core.anchors import iou, match_boxes
 from stages.core.records import FACES, LANDMARKS, REJECTED, as_table, boxes_of
+from stages.core.settings import ExtractFaces
+from stages.engines.local import still_alive
 from stages.files.crops import decode_crop, read_crops
+from stages.files.extracted import WORK_DIR, is_finished, read_rejected, writing
 from stages.files.media import list_sources, sha256_of
+from stages.files.params import read_params
 from stages.files.tables import FACES_DIR, read_batch, read_csv, read_embeddings
+from stages.shards.sources import CODE, Source, extract_source, folder_of
 
 ROOT = Path(__file__).resolve().parents[1]
 OUTS = ["drawn.parquet", "drawn.rejected.csv", "drawn.zip"]
@@ -166,41 +176,182 @@ def outs_of(project: Any) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (project.root / FACES_DIR).glob("drawn.*")}
 
 
-# A run that is killed at its third file, and one that is killed while it writes its first out.
-KILLED_AT_THE_THIRD_FILE = """
-real, calls = extract_faces.extract_source, []
-def dying(*words):
-    calls.append(words)
-    if len(calls) == 3:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return real(*words)
-extract_faces.extract_source = dying
-"""
-KILLED_WHILE_WRITING = """
-os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
-"""
+def killed_run(seconds: float) -> int:
+    """Start the stage in a process of its own, and kill that after a while of extraction."""
+    running = get_context("forkserver").Process(target=extract_faces.main, args=("drawn",))
+    running.start()
+    began = time.monotonic()
+    while not list(WORK_DIR.glob("*")) and running.is_alive():
+        assert time.monotonic() < began + 60, "it never began"
+        time.sleep(0.01)
+    running.join(seconds)
+    running.kill()
+    running.join()
+    return int(running.exitcode or 0)
 
 
-@pytest.mark.parametrize("dying", [KILLED_AT_THE_THIRD_FILE, KILLED_WHILE_WRITING])
-def test_a_killed_run_leaves_no_out_and_the_next_gives_the_same_bytes(
-    project: Any, drawn: Any, dying: str
+def test_killed_ten_times_it_goes_on_and_gives_the_same_bytes(project: Any, drawn: Any) -> None:
+    folder = small_batch(project, drawn)
+    shutil.copyfile(drawn.root / "data/raw/drawn/videos/walk.mp4", folder / "walk.mp4")
+    began = time.monotonic()
+    extract_faces.main("drawn")
+    took_s, whole = time.monotonic() - began, outs_of(project)
+    assert sorted(whole) == OUTS
+    rng = np.random.default_rng(3)
+    codes = []
+    for at in range(10):
+        if at % 3 == 0:  # from nothing; else from where the last one was killed
+            shutil.rmtree(WORK_DIR)
+        for name in OUTS:
+            (FACES_DIR / name).unlink(missing_ok=True)
+        codes.append(killed_run(rng.uniform(0, took_s)))
+        left = outs_of(project)
+        assert all(left[name] == whole[name] for name in set(left) & set(OUTS))
+    assert -signal.SIGKILL in codes
+    extract_faces.main("drawn")
+    assert {name: outs_of(project)[name] for name in OUTS} == whole
+
+
+def test_a_run_that_is_killed_while_it_writes_leaves_no_half_an_out(
+    project: Any, drawn: Any
 ) -> None:
     small_batch(project, drawn)
     extract_faces.main("drawn")
     whole = outs_of(project)
-    assert sorted(whole) == OUTS
     for name in OUTS:
-        (project.root / FACES_DIR / name).unlink()
-    code = (
-        f"import os, signal\nfrom stages import extract_faces\n{dying}\nextract_faces.main('drawn')"
-    )
-    killed = subprocess.run(
-        [sys.executable, "-c", code], env={"PYTHONPATH": str(ROOT)}, capture_output=True
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+        (FACES_DIR / name).unlink()
+    dying = "import os\nfrom stages import extract_faces\n"
+    dying += "os.fsync = lambda _: os.kill(os.getpid(), 9)\nextract_faces.main('drawn')"
+    killed = subprocess.run([sys.executable, "-c", dying], env={"PYTHONPATH": str(ROOT)})
+    assert killed.returncode == -signal.SIGKILL
     assert not set(outs_of(project)) & set(OUTS)
     extract_faces.main("drawn")
     assert {name: outs_of(project)[name] for name in OUTS} == whole
+
+
+def noting(source: Source, settings: ExtractFaces, threads: int) -> None:
+    """Extract a source, and note that it was."""
+    with open("extracted.txt", "a") as notes:
+        notes.write(f"{source.path.name}\n")
+    extract_source(source, settings, threads)
+
+
+def test_a_batch_that_grew_looks_at_the_new_file_alone(
+    project: Any, drawn: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = small_batch(project, drawn, 4)
+    monkeypatch.setattr(extract_faces, "extract_source", noting)
+    extract_faces.main("drawn")
+    first = (project.root / "extracted.txt").read_text().split()
+    assert sorted(first) == sorted(path.name for path in folder.iterdir())
+    before = read_batch("drawn")
+    shutil.copyfile(drawn.root / "data/raw/drawn/videos/walk.mp4", folder / "walk.mp4")
+    (folder / "rotated.jpg").rename(folder / "renamed.jpg")
+    extract_faces.main("drawn")
+    assert (project.root / "extracted.txt").read_text().split() == [*first, "walk.mp4"]
+    after = read_batch("drawn")
+    assert set(before["face_id"]) < set(after["face_id"])
+    assert "renamed.jpg" in set(after["source"])
+
+
+def test_of_two_that_finish_the_same_source_the_first_counts(project: Any) -> None:
+    folder = WORK_DIR / "one"
+    with writing(folder) as slow:
+        slow.reject("slow")
+        with writing(folder) as quick:
+            quick.reject("quick")
+    assert read_rejected(folder) == {"quick": 1}
+    assert [path.name for path in WORK_DIR.iterdir()] == ["one"]
+
+
+@pytest.mark.parametrize("name", ["crops", "faces.jsonl", "summary.json"])
+def test_work_that_a_power_cut_left_is_done_again(project: Any, name: str) -> None:
+    folder = WORK_DIR / "one"
+    with writing(folder) as writer:
+        writer.add({"face_id": "f"}, b"jpeg")
+    assert is_finished(folder)
+    (folder / name).write_bytes(b"")
+    assert not is_finished(folder) and not folder.exists()
+    assert not is_finished(folder)
+
+
+def test_work_that_fails_leaves_nothing(project: Any) -> None:
+    with pytest.raises(OSError, match="disk"), writing(WORK_DIR / "one"):
+        raise OSError("disk full")
+    assert list(WORK_DIR.iterdir()) == []
+
+
+@pytest.mark.parametrize("change", [{"margin": 0.3}, {"faces_per_track": 5}])
+def test_work_of_other_params_is_not_taken(drawn: Any, change: dict[str, Any]) -> None:
+    with drawn.here():
+        settings = read_params().extract_faces
+        source = Source(Path("data/raw/drawn/videos/walk.mp4"), "0" * 64)
+        other = folder_of(source, settings.model_copy(update=change))
+        assert folder_of(source, settings) != other
+        assert folder_of(source._replace(digest="1" * 64), settings) not in (other, source)
+
+
+def dying(source: Source, settings: ExtractFaces, threads: int) -> None:
+    """Extract a source, but crash at one and hang at another."""
+    if source.path.name == "rotated.jpg":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if source.path.name == "empty.jpg":
+        still_alive(0.1)
+        time.sleep(60)
+    extract_source(source, settings, threads)
+
+
+def test_a_source_that_crashes_and_one_that_hangs_cost_themselves_alone(
+    project: Any, drawn: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = small_batch(project, drawn, 4)
+    extract_faces.main("drawn")
+    whole = read_batch("drawn")
+    shutil.rmtree(WORK_DIR)
+    with monkeypatch.context() as patched:
+        patched.setattr(extract_faces, "extract_source", dying)
+        extract_faces.main("drawn")
+    rejected = read_csv(FACES_DIR / "drawn.rejected.csv", REJECTED)
+    reasons = rejected.set_index("source")["reason"]
+    assert reasons["rotated.jpg"] == f"its decoder crashed (exit code {-signal.SIGSEGV})"
+    assert reasons["empty.jpg"] == "no further picture in stall_seconds (120)"
+    pd.testing.assert_frame_equal(
+        read_batch("drawn"), whole[whole["source"] != "rotated.jpg"].reset_index(drop=True)
+    )
+    assert (folder / "rotated.jpg").is_file()
+    extract_faces.main("drawn")  # what was lost is tried again
+    pd.testing.assert_frame_equal(read_batch("drawn"), whole)
+
+
+def test_of_a_track_no_more_faces_are_kept_than_asked_for(project: Any, drawn: Any) -> None:
+    folder = small_batch(project, drawn, 1)
+    shutil.copyfile(drawn.root / "data/raw/drawn/videos/walk.mp4", folder / "walk.mp4")
+    project.set({"extract_faces.frames_per_second": 5})
+    extract_faces.main("drawn")
+    every = read_batch("drawn")
+    every = every[every["source"] == "walk.mp4"]
+    assert every.groupby("group").size().max() > 2
+    project.set({"extract_faces.faces_per_track": 2})
+    extract_faces.main("drawn")
+    kept = read_batch("drawn")
+    kept = kept[kept["source"] == "walk.mp4"]
+    per_track = every.groupby("group").size()
+    assert kept.groupby("group").size().to_dict() == per_track.clip(upper=2).to_dict()
+    assert set(kept["face_id"]) < set(every["face_id"])
+    assert kept["duplicate_of"].dropna().isin(kept["face_id"]).all()
+    rejected = read_csv(FACES_DIR / "drawn.rejected.csv", REJECTED).set_index("reason")["count"]
+    dropped = rejected["track has better faces: faces_per_track (2)"]
+    assert dropped == len(every) - len(kept)
+    assert len(list(read_crops("drawn", kept["face_id"].tolist()))) == len(kept)
+
+
+def test_the_key_of_finished_work_covers_all_code_that_it_depends_on() -> None:
+    names = {f"{module.__name__.replace('.', '/')}.py" for module in CODE}
+    names.add("stages/shards/sources.py")
+    # These decide nothing about a face, or what they decide is in the settings' values.
+    contracts = {f"stages/core/{name}.py" for name in ("errors", "records", "rounds", "settings")}
+    others = {"stages/engines/local.py", "stages/files/atomic.py", "stages/files/tables.py"}
+    assert names == reached_by("shards.sources") - contracts - others
 
 
 def test_a_batch_of_nothing_but_bad_files_gives_empty_tables(project: Any) -> None:

@@ -11,10 +11,10 @@ from scipy.ndimage import gaussian_filter
 
 from stages.core.faces import (
     Detections,
-    copy_of,
     crop_face,
     describe_face,
     face_id,
+    in_batch,
     reason_to_reject,
     sharpness,
     thumbnail,
@@ -36,7 +36,9 @@ SETTINGS = ExtractFaces(
     margin=0.2,
     crop_px=160,
     duplicate_similarity=0.9,
+    faces_per_track=24,
     max_megapixels=100,
+    stall_seconds=120,
     device="cpu",
 )
 
@@ -78,26 +80,25 @@ def test_a_photos_face_has_the_tables_columns_but_those_of_its_picture() -> None
     detected = Detections(
         np.array([BOX], float), np.array([0.987654321]), np.full((1, 5, 2), 12.34)
     )
-    row = describe_face("f" * 16, "pool", "a/1.jpg", SHA, BOX, detected, 0)
-    assert set(FACES) - set(row) == {"frame", "time_s", "sharpness"}
+    row = describe_face("f" * 16, SHA, BOX, detected, 0)
+    assert set(FACES) - set(row) == {"batch", "source", "frame", "time_s", "sharpness"}
     assert row["group"] == SHA[:16] and row["duplicate_of"] is None
     assert (row["probability"], row["nose_x"]) == (0.987654, 12.3)
 
 
-def row_of(copy_source: str = "1.jpg") -> dict:  # type: ignore[type-arg]
+def row_of() -> dict:  # type: ignore[type-arg]
     detected = Detections(np.array([BOX], float), np.array([0.99]), np.zeros((1, 5, 2)))
-    row = describe_face(face_id(SHA, None, BOX), "pool", copy_source, SHA, BOX, detected, 0)
-    return row | {"frame": None}
+    return describe_face(face_id(SHA, None, BOX), SHA, BOX, detected, 0) | {"frame": None}
 
 
 def test_copy_0_is_the_face_itself() -> None:
     row = row_of()
-    assert copy_of(row, "1.jpg", 0) == row
+    assert in_batch(row, "pool", "1.jpg", 0) == row | {"batch": "pool", "source": "1.jpg"}
 
 
 def test_a_copy_has_its_own_id_and_points_to_the_original() -> None:
     row = row_of()
-    twin = copy_of(row, "b/1.jpg", 1)
+    twin = in_batch(row, "pool", "b/1.jpg", 1)
     assert twin["face_id"] == face_id(SHA, None, BOX, 1) != row["face_id"]
     assert (twin["source"], twin["duplicate_of"]) == ("b/1.jpg", row["face_id"])
     assert twin["group"] == row["group"]
@@ -105,7 +106,7 @@ def test_a_copy_has_its_own_id_and_points_to_the_original() -> None:
 
 def test_a_copy_of_a_near_duplicate_points_to_what_it_repeats() -> None:
     row = row_of() | {"frame": 3, "duplicate_of": "0" * 16}
-    assert copy_of(row, "b.mp4", 1)["duplicate_of"] == "0" * 16
+    assert in_batch(row, "pool", "b.mp4", 1)["duplicate_of"] == "0" * 16
 
 
 def test_a_box_is_rounded_and_kept_inside() -> None:

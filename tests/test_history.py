@@ -197,11 +197,15 @@ def test_gc_keeps_every_tagged_round(three_rounds: Path) -> None:
     sh("git checkout -q --detach o00-i00 && git branch -qD main && dvc checkout", copy)
     count = "find .dvc/cache/files -type f | wc -l"
     before = sh(count, copy)
+    finished = copy / ".work/extract_faces/0123/crops"
+    finished.parent.mkdir(parents=True)
+    finished.write_bytes(b"0" * 2_000_000)
     said = sh("faceloop gc", copy)
+    assert "2.0 MB of finished extraction would be freed" in said and finished.is_file()
     assert sh(count, copy) == before, "without --yes nothing is freed"
     assert re.search(r"gc: [1-9]\d* objects .* would be freed", said)
     assert "are freed" in sh("faceloop gc --yes", copy)
-    assert int(sh(count, copy)) < int(before)
+    assert int(sh(count, copy)) < int(before) and not finished.is_file()
     sh("dvc remote remove store && git commit -qam 'No remote'", copy)
     for tag in ("o00-i00", "o01-i00", "o01-i01"):
         sh(f"git checkout -q {tag} && dvc checkout", copy)

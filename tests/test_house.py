@@ -47,6 +47,9 @@ STAGES = [
 CORE = sorted((ROOT / "stages/core").glob("*.py"))
 FILES = sorted((ROOT / "stages/files").glob("*.py"))
 LOOP = sorted((ROOT / "loop").rglob("*.py"))
+ENGINES = sorted((ROOT / "stages/engines").glob("*.py"))
+SHARDS = sorted((ROOT / "stages/shards").glob("*.py"))
+BELOW = ("stages.core.", "stages.files.", "stages.engines.")
 OPEN_TO_FILES = {f"stages.core.{name}" for name in ("errors", "records", "settings", "rounds")}
 MAINS = (
     extract_faces,
@@ -63,8 +66,12 @@ MAINS = (
     sample_diverse,
     sample_relabel,
 )
-# Read to refuse a wrong word on the command line alone: no result changes with it.
-READ_BUT_NOT_IN_A_RESULT = {("extract_faces", "batches")}
+# Read, and no result changes with it.
+ENGINE = ("name", "workers", "address")
+READ_BUT_NOT_IN_A_RESULT = {
+    ("extract_faces", "batches"),
+    *((stage, f"engine.{key}") for stage in ("extract_faces", "embed") for key in ENGINE),
+}
 
 
 def name_of(path: Path) -> str:
@@ -131,16 +138,26 @@ def test_files_import_only_files_and_the_contracts_of_core(path: Path) -> None:
     assert strange <= OPEN_TO_FILES
 
 
+@pytest.mark.parametrize("path", ENGINES, ids=lambda path: path.stem)
+def test_engines_know_only_themselves_and_the_contracts_of_core(path: Path) -> None:
+    strange = {name for name in ours(path) if not name.startswith("stages.engines.")}
+    assert strange <= OPEN_TO_FILES
+
+
+@pytest.mark.parametrize("path", SHARDS, ids=lambda path: path.stem)
+def test_shards_import_only_core_files_and_engines(path: Path) -> None:
+    assert all(name.startswith(BELOW) for name in ours(path))
+
+
 @pytest.mark.parametrize("stage", STAGES)
-def test_stages_import_only_core_and_files(stage: str) -> None:
+def test_stages_import_only_what_lies_below(stage: str) -> None:
     names = ours(ROOT / f"stages/{stage}.py")
-    assert all(name.startswith(("stages.core.", "stages.files.")) for name in names)
+    assert all(name.startswith((*BELOW, "stages.shards.")) for name in names)
 
 
 @pytest.mark.parametrize("path", LOOP, ids=name_of)
 def test_loop_imports_only_core_files_and_loop(path: Path) -> None:
-    allowed = ("stages.core.", "stages.files.", "loop.")
-    assert all(name.startswith(allowed) for name in ours(path))
+    assert all(name.startswith((*BELOW, "loop.")) for name in ours(path))
 
 
 def test_nothing_imports_a_stage() -> None:
@@ -230,7 +247,7 @@ def read_by(stage: Any, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("stage", MAINS[1:], ids=STAGES[1:])
 def test_every_param_that_a_stage_reads_is_among_its_params(
-    stage: Any, second_round: Any, monkeypatch: pytest.MonkeyPatch
+    stage: Any, second_round: Any, in_process: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = stage.__name__.split(".")[1]
     words = {"embed": ("pool",), "merge_labels": ("o01-i00",), "train": ("o01-i00",)}.get(name, ())
@@ -238,7 +255,7 @@ def test_every_param_that_a_stage_reads_is_among_its_params(
 
 
 def test_every_param_that_extraction_reads_is_among_its_params(
-    drawn: Any, project: Any, monkeypatch: pytest.MonkeyPatch
+    drawn: Any, project: Any, in_process: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(drawn.root / "data/raw/drawn/videos", project.root / "data/raw/pool")
     project.set({"extract_faces.frames_per_second": 0.5})

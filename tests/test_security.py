@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import av
-import facenet_pytorch
 import numpy as np
 import pytest
 import torch
@@ -22,15 +21,10 @@ from stages.files.heads import read_head
 from stages.files.labels import LONGEST_LINE, read_queue, read_vote_file
 from stages.files.media import RAW_DIR, Unreadable, read_pictures, sha256_of, source_name
 from stages.files.params import read_params
-from stages.files.weights import DOWNLOADED, load_network
+from stages.files.weights import DOWNLOADED, SHA256, SHIPPED_DIR, load_network
 
 ROOT = Path(__file__).resolve().parents[1]
 MP = 1.0  # max_megapixels
-SHIPPED = {
-    "onet": "165bfbe42940416ccfb977545cf0e976d5bf321f67083ae2aaaa5c764280118d",
-    "pnet": "a2a71925e0b9996a42f63e47efc1ca19043e69558b5c523b978d611dfae49c8f",
-    "rnet": "bbb937de72efc9ef83b186c49f5f558467a1d7e3453a8ece0d71a886633f6a86",
-}
 
 
 class Harm:
@@ -197,17 +191,19 @@ def test_downloaded_weights_that_carry_code_are_not_run(
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", tmp_path.as_posix())
     (tmp_path / "checkpoints").mkdir()
-    file = tmp_path / "checkpoints" / DOWNLOADED["vggface2"]
-    torch.save({"weights": Harm(tmp_path / "harm")}, file)
-    settings = read_params(ROOT / "params.yaml").embed.model_copy(update={"model": "vggface2"})
-    with pytest.raises(FaceloopError, match="is damaged"):
-        load_network(settings, torch.device("cpu"))
+    for name in DOWNLOADED:
+        torch.save(
+            {"weights": Harm(tmp_path / "harm")}, tmp_path / "checkpoints" / DOWNLOADED[name]
+        )
+        settings = read_params(ROOT / "params.yaml").embed.model_copy(update={"model": name})
+        with pytest.raises(FaceloopError, match="is damaged"):
+            load_network(settings, torch.device("cpu"))
     assert not (tmp_path / "harm").exists()
 
 
 def test_the_shipped_weights_are_those_that_were_measured() -> None:
-    folder = Path(facenet_pytorch.__file__).parent / "data"
-    assert {path.stem: sha256_of(path) for path in folder.glob("*.pt")} == SHIPPED
+    shipped = {path.name: sha256_of(path) for path in SHIPPED_DIR.glob("*.pt")}
+    assert shipped == {name: SHA256[name] for name in ("pnet.pt", "rnet.pt", "onet.pt")}
 
 
 # the document

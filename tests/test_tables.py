@@ -23,6 +23,7 @@ from stages.files.tables import (
     write_csv,
     write_json,
     write_parquet,
+    writing_rows,
 )
 
 AWKWARD = [
@@ -176,6 +177,35 @@ def test_features_come_in_the_order_of_the_faces_asked_for(project: Any) -> None
     assert read_features(asked.iloc[:0], 2).shape == (0, 2)
     with pytest.raises(FaceloopError, match="face zz is not in batch a"):
         read_features(asked.iloc[[1]].assign(face_id="zz"), 2)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_rows_written_in_any_order_are_the_array_that_numpy_saves(
+    tmp_path: Path, dtype: str
+) -> None:
+    array = np.random.default_rng(0).normal(size=(7, 3)).astype(dtype)
+    with writing_rows(tmp_path / "rows.npy", 7, dtype) as rows:
+        for start in (4, 0, 2):
+            rows.write(start, array[start : start + 2 + (start == 4)])
+        assert not (tmp_path / "rows.npy").exists()
+    write_array(array, tmp_path / "whole.npy")
+    assert (tmp_path / "rows.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
+
+
+def test_an_array_without_rows_has_its_type(tmp_path: Path) -> None:
+    with writing_rows(tmp_path / "rows.npy", 0, "float16"):
+        pass
+    found = np.load(tmp_path / "rows.npy")
+    assert found.shape == (0, 1) and found.dtype == np.float16
+
+
+def test_an_array_that_lacks_rows_is_not_there(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ValueError, match="2 of 3 rows"),
+        writing_rows(tmp_path / "rows.npy", 3, "float16") as rows,
+    ):
+        rows.write(0, np.ones((2, 4)))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_embeddings_of_two_widths_are_refused(project: Any) -> None:

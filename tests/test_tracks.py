@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stages.core.tracks import Track, Tracker, link_duplicate
+from stages.core.tracks import Held, Track, Tracker, hold, link_duplicate
 
 
 def look(seed: int, like: np.ndarray | None = None, share: float = 0.0) -> np.ndarray:
@@ -20,8 +20,8 @@ def box(x: float, y: float = 0, size: float = 40) -> list[float]:
     return [x, y, x + size, y + size]
 
 
-def numbers(tracks: list[Track]) -> list[int]:
-    return [track.number for track in tracks]
+def numbers(followed: tuple[list[Track], list[Track]]) -> list[int]:
+    return [track.number for track in followed[0]]
 
 
 ANA, BEN = look(1), look(2)
@@ -60,7 +60,7 @@ def test_a_cut_to_another_person_in_the_same_place_is_another_track() -> None:
 def test_a_track_that_is_missed_ends() -> None:
     tracker = Tracker()
     tracker.follow(np.array([box(0)]), [ANA])
-    assert tracker.follow(np.zeros((0, 4)), []) == []
+    assert numbers(tracker.follow(np.zeros((0, 4)), [])) == []
     assert numbers(tracker.follow(np.array([box(0)]), [ANA])) == [1]
 
 
@@ -73,7 +73,7 @@ def test_numbers_are_never_given_twice() -> None:
         boxes = np.array([box(rng.uniform(0, 900)) for _ in range(n)]).reshape(-1, 4)
         found = tracker.follow(boxes, [look(100 + frame * 5 + at) for at in range(n)])
         assert len(set(numbers(found))) == n
-        for one in found:
+        for one in found[0]:
             first_seen.setdefault(one.number, frame)
     assert sorted(first_seen) == list(range(len(first_seen)))
 
@@ -103,3 +103,53 @@ def test_the_least_similarity_counts_as_similar() -> None:
     track = Track(0, np.zeros(4), ANA)
     link_duplicate(track, "first", ANA, 1.0)
     assert link_duplicate(track, "again", ANA, float(ANA @ ANA)) == "first"
+
+
+def test_a_track_ends_when_it_is_missed_or_the_video_ends() -> None:
+    tracker = Tracker()
+    tracker.follow(np.array([box(0), box(300)]), [ANA, BEN])
+    _, ended = tracker.follow(np.array([box(300)]), [BEN])
+    assert [track.number for track in ended] == [0]
+    assert [track.number for track in tracker.end()] == [1]
+    assert tracker.end() == []
+
+
+def held_names(track: Track) -> list[str]:
+    return [one.face for one in track.held]
+
+
+def test_a_track_holds_no_more_faces_than_its_limit() -> None:
+    track = Track(0, np.zeros(4), ANA)
+    dropped = [hold(track, Held(str(at), look(at), 1.0), 3) for at in range(10)]
+    assert dropped == [False] * 3 + [True] * 7 and len(track.held) == 3
+
+
+def test_of_the_two_most_alike_the_worse_is_dropped() -> None:
+    track = Track(0, np.zeros(4), ANA)
+    hold(track, Held("blurred", ANA, 0.1), 2)
+    hold(track, Held("other pose", BEN, 0.05), 2)
+    assert hold(track, Held("sharp", look(3, ANA, 0.9), 0.5), 2)
+    assert held_names(track) == ["other pose", "sharp"]
+    assert hold(track, Held("sharp, but again", look(4, ANA, 0.95), 0.4), 2)
+    assert held_names(track) == ["other pose", "sharp"]
+
+
+def test_of_equal_faces_the_first_stays() -> None:
+    track = Track(0, np.zeros(4), ANA)
+    for name in ("first", "second", "third"):
+        hold(track, Held(name, ANA, 1.0), 2)
+    assert held_names(track) == ["first", "third"]
+
+
+def test_holding_keeps_what_trying_every_pair_would_keep() -> None:
+    rng = np.random.default_rng(5)
+    track, naive = Track(0, np.zeros(4), ANA), list[Held]()
+    for at in range(40):
+        one = Held(str(at), look(100 + at, ANA, 0.6), float(rng.random()))
+        hold(track, one, 6)
+        naive.append(one)
+        if len(naive) > 6:
+            pairs = [(a, b) for a in range(7) for b in range(a + 1, 7)]
+            a, b = max(pairs, key=lambda ab: naive[ab[0]].thumbnail @ naive[ab[1]].thumbnail)
+            del naive[b if naive[b].quality <= naive[a].quality else a]
+    assert held_names(track) == [one.face for one in naive]

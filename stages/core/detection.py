@@ -1,131 +1,74 @@
 """Finding faces in a picture with MTCNN (Zhang et al. 2016), as facenet-pytorch gives it.
 
-The cascade and its weights are facenet-pytorch's; what differs is how its three networks are fed.
-All resampling is by areas, so one table of summed areas (Crow 1984) of the picture gives every
-scale of the pyramid and every candidate's crop by four look-ups a pixel, where facenet-pytorch
-averages the pixels anew for each. The tensors come out channels-last, which its small convolutions
-run fastest on. Boxes and probabilities differ from its own by rounding alone.
+The cascade, its weights and its boxes are facenet-pytorch's; what differs is how its networks are
+laid out (stages/core/networks.py) and fed. All resampling is by areas, so one table of summed areas
+gives every scale of the pyramid and every candidate's crop by a few look-ups a pixel
+(stages/core/areas.py), in strips and batches that stay in the cache. Boxes and probabilities differ
+from facenet-pytorch's own by rounding alone.
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from facenet_pytorch import MTCNN
-from facenet_pytorch.models.utils.detect_face import (
-    batched_nms_numpy,
-    bbreg,
-    fixed_batch_process,
-    generateBoundingBox,
-    pad,
-    rerec,
-)
+from facenet_pytorch.models.utils.detect_face import batched_nms_numpy, bbreg, pad, rerec
 from PIL import Image
+from scipy.special import logit
+from torch.nn import Module
 from torchvision.ops import nms
 
+from stages.core.areas import crop, resample, summed_areas
 from stages.core.faces import Detections
+from stages.core.networks import networks_of
 
-NET_PX = 12  # P-Net's window
+NET_PX, STRIDE = 12, 2  # P-Net's window, and how far apart its windows are
+STRIP_PX = 2**17  # of a level that P-Net sees at a time: what its first layers give stays in cache
+BATCH = 64  # candidates that R-Net and O-Net see at a time, for the same reason
 
 
-def detect(mtcnn: MTCNN, image: Image.Image) -> Detections:
+def detect(mtcnn: MTCNN, image: Image.Image, precision: torch.dtype = torch.float32) -> Detections:
     """Return the faces of an upright RGB picture, left to right.
 
     Args:
         mtcnn: made with keep_all=True.
         image: RGB; one whose shorter side is below the smallest face holds none.
+        precision: of the convolutions; with bfloat16 boxes are nearly facenet-pytorch's, and
+            found sooner where the processor computes in it.
     """
-    none = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros((0, 5, 2)))
-    if min(image.size) < mtcnn.min_face_size:
-        return none
+    levels = scales(mtcnn, min(image.size))
+    if not levels:
+        return Detections(np.zeros((0, 4)), np.zeros(0), np.zeros((0, 5, 2)))
+    networks = networks_of(mtcnn, precision)
+    p_threshold, r_threshold, o_threshold = mtcnn.thresholds
     with torch.inference_mode():
-        areas = summed_areas(torch.from_numpy(np.array(image)).to(mtcnn.device))
-        boxes = propose(mtcnn, areas)
-        boxes = refine(mtcnn, areas, boxes) if len(boxes) else boxes
-        if not len(boxes):
-            return none
-        boxes, points = locate(mtcnn, areas, boxes)
+        areas = summed_areas(image)
+        boxes = propose(networks.proposal, areas, levels, p_threshold)
+        boxes = refine(networks.refinement, areas, boxes, r_threshold)
+        boxes, points = locate(networks.output, areas, boxes, o_threshold)
     found = boxes.cpu().numpy().astype(float)
     order = np.lexsort((found[:, 1], found[:, 0]))
     return Detections(found[order, :4], found[order, 4], points.cpu().numpy().astype(float)[order])
 
 
-def summed_areas(pixels: torch.Tensor) -> torch.Tensor:
-    """Return the sums (h + 1, w + 1, 3) of all pixels above and left of each corner.
-
-    They are int32 and may overflow: a difference of sums is right all the same while the window it
-    stands for holds less than 2 ** 31 / 255 px.
-
-    Args:
-        pixels: uint8 of shape (h, w, 3).
-    """
-    h, w, channels = pixels.shape
-    areas = torch.zeros((h + 1, w + 1, channels), dtype=torch.int32, device=pixels.device)
-    torch.cumsum(pixels, 0, dtype=torch.int32, out=areas[1:, 1:])
-    areas[1:, 1:] = areas[1:, 1:].cumsum(1, dtype=torch.int32)
-    return areas
-
-
-def windows(start: torch.Tensor, length: torch.Tensor, parts: int) -> tuple[torch.Tensor, ...]:
-    """Return first and last edge of each of `parts` windows of [start, start + length).
-
-    They overlap where they do not divide evenly, as in torch's adaptive_avg_pool2d.
-
-    Args:
-        start, length: int of shape (n,).
-
-    Returns:
-        Two tensors of int64, shape (n, parts).
-    """
-    step = torch.arange(parts, device=start.device)
-    low = step * length[:, None] // parts
-    high = -((step + 1) * -length[:, None] // parts)
-    return start[:, None] + low, start[:, None] + high
-
-
-def resample(areas: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """Return the whole picture at another size: float32 (1, 3, height, width), normalised."""
-    size = torch.tensor([areas.shape[0] - 1, areas.shape[1] - 1], device=areas.device)
-    zero = torch.zeros(1, dtype=torch.int64, device=areas.device)
-    (top,), (bottom,) = windows(zero, size[:1], height)
-    (left,), (right,) = windows(zero, size[1:], width)
-    bands = areas[bottom] - areas[top]
-    sums = bands[:, right] - bands[:, left]
-    counts = (bottom - top)[:, None] * (right - left)[None]
-    return normalised(sums[None], counts[None])
-
-
-def crop(areas: torch.Tensor, boxes: torch.Tensor, side: int) -> torch.Tensor:
-    """Return each box at side x side: float32 (n, 3, side, side), normalised.
-
-    Args:
-        areas: of the picture.
-        boxes: int of shape (n, 4), left, top, right, bottom edge in px.
-    """
-    left, top, right, bottom = boxes.unbind(1)
-    x0, x1 = windows(left, right - left, side)
-    y0, y1 = windows(top, bottom - top, side)
-    wide = areas.shape[1]
-    flat = areas.reshape(-1, areas.shape[2])
-    y0, y1, x0, x1 = y0[:, :, None], y1[:, :, None], x0[:, None], x1[:, None]
-    sums = flat[y1 * wide + x1] - flat[y0 * wide + x1] - flat[y1 * wide + x0] + flat[y0 * wide + x0]
-    return normalised(sums, (y1 - y0) * (x1 - x0))
-
-
-def normalised(sums: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
-    """Return means as the networks were trained on: (n, 3, h, w), channels last."""
-    return ((sums / counts[..., None] - 127.5) * 0.0078125).permute(0, 3, 1, 2)
-
-
-def propose(mtcnn: MTCNN, areas: torch.Tensor) -> torch.Tensor:
-    """Return P-Net's candidates over a pyramid from the smallest face up: boxes (n, 5)."""
-    h, w = areas.shape[0] - 1, areas.shape[1] - 1
-    scale = NET_PX / mtcnn.min_face_size
-    shorter, found = min(h, w) * scale, []
+def scales(mtcnn: MTCNN, shorter_px: int) -> list[float]:
+    """Return the scales at which P-Net's window is a face, from the smallest that is looked for."""
+    levels, scale = [], NET_PX / mtcnn.min_face_size
+    shorter = shorter_px * scale
     while shorter >= NET_PX:
-        level = resample(areas, int(h * scale + 1), int(w * scale + 1))
-        regression, p = mtcnn.pnet(level)
-        boxes, _ = generateBoundingBox(regression, p[:, 1], scale, mtcnn.thresholds[0])
-        found.append(boxes[nms(boxes[:, :4], boxes[:, 4], 0.5)])
+        levels.append(scale)
         scale, shorter = scale * mtcnn.factor, shorter * mtcnn.factor
+    return levels
+
+
+def propose(
+    network: Module, areas: np.ndarray, levels: list[float], threshold: float
+) -> torch.Tensor:
+    """Return P-Net's candidates over a pyramid of scales: boxes (n, 5)."""
+    found = []
+    for scale in levels:
+        boxes = torch.cat(list(scan(network, areas, scale, threshold)))
+        found.append(boxes[nms(boxes[:, :4], boxes[:, 4], 0.5)])
     boxes = torch.cat(found)
     boxes = boxes[nms(boxes[:, :4], boxes[:, 4], 0.7)]
     sides = boxes[:, 2:4] - boxes[:, :2]
@@ -133,36 +76,69 @@ def propose(mtcnn: MTCNN, areas: torch.Tensor) -> torch.Tensor:
     return rerec(torch.cat([corners, boxes[:, 4:5]], dim=1))
 
 
-def refine(mtcnn: MTCNN, areas: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
+def scan(
+    network: Module, areas: np.ndarray, scale: float, threshold: float
+) -> Iterator[torch.Tensor]:
+    """Yield the candidates of one scale in strips from the top: boxes and shifts (n, 9)."""
+    height, width = (int((side - 1) * scale + 1) for side in areas.shape)
+    windows = (height - NET_PX + 1) // STRIDE + 1  # the last may lack its last row
+    step = max(STRIP_PX // width // STRIDE, 1)
+    for first in range(0, windows, step):
+        last = min(first + step, windows) - 1
+        level = resample(areas, height, width, slice(STRIDE * first, STRIDE * last + NET_PX))
+        seen = run(network, level)[0]
+        row, column = (seen[0] >= logit(threshold)).nonzero(as_tuple=True)
+        found = seen[:, row, column].T  # (n, 5)
+        corner = torch.stack([column, row + first], dim=1).to(found) * STRIDE + 1
+        edges = torch.cat([corner, corner + NET_PX - 1], dim=1).div(scale).floor()
+        yield torch.cat([edges, found[:, :1].sigmoid(), found[:, 1:]], dim=1)
+
+
+def refine(
+    network: Module, areas: np.ndarray, boxes: torch.Tensor, threshold: float
+) -> torch.Tensor:
     """Return the candidates (n, 5) that R-Net keeps, moved as it says."""
-    boxes, cuts = inside(boxes, areas)
-    shift, p = fixed_batch_process(crop(areas, cuts, 24), mtcnn.rnet)
-    kept = p[:, 1] > mtcnn.thresholds[1]
-    boxes, shift = torch.cat([boxes[kept, :4], p[kept, 1:]], dim=1), shift[kept]
+    boxes, seen = judge(network, areas, boxes, 24, threshold)
     picked = nms(boxes[:, :4], boxes[:, 4], 0.7)
-    return rerec(bbreg(boxes[picked], shift[picked]))
+    return rerec(bbreg(boxes[picked], seen[picked, 1:]))
 
 
 def locate(
-    mtcnn: MTCNN, areas: torch.Tensor, boxes: torch.Tensor
+    network: Module, areas: np.ndarray, boxes: torch.Tensor, threshold: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the faces that O-Net keeps: boxes (n, 5) and landmarks (n, 5, 2)."""
-    boxes, cuts = inside(boxes, areas)
-    shift, marks, p = fixed_batch_process(crop(areas, cuts, 48), mtcnn.onet)
-    kept = p[:, 1] > mtcnn.thresholds[2]
-    boxes, shift = torch.cat([boxes[kept, :4], p[kept, 1:]], dim=1), shift[kept]
+    boxes, seen = judge(network, areas, boxes, 48, threshold)
     sides = boxes[:, 2:4] - boxes[:, :2] + 1
-    points = marks[kept].reshape(-1, 2, 5).transpose(1, 2) * sides[:, None] + boxes[:, None, :2] - 1
-    boxes = bbreg(boxes, shift)
+    marks = seen[:, 5:].reshape(len(seen), 2, 5).transpose(1, 2)
+    points = marks * sides[:, None] + boxes[:, None, :2] - 1
+    boxes = bbreg(boxes, seen[:, 1:5])
     same_picture = torch.zeros(len(boxes), device=boxes.device)
     picked = batched_nms_numpy(boxes[:, :4], boxes[:, 4], same_picture, 0.7, "Min")
     return boxes[picked], points[picked]
 
 
-def inside(boxes: torch.Tensor, areas: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def judge(
+    network: Module, areas: np.ndarray, boxes: torch.Tensor, side: int, threshold: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the boxes that a network takes for faces, with its probability, and all it says."""
+    boxes, cuts = inside(boxes, areas)
+    if not len(boxes):
+        return boxes, boxes
+    batches = (cuts[first : first + BATCH] for first in range(0, len(cuts), BATCH))
+    seen = torch.cat([run(network, crop(areas, batch, side)) for batch in batches])
+    p = seen[:, :1].sigmoid()
+    kept = p[:, 0] > threshold
+    return torch.cat([boxes[kept, :4], p[kept]], dim=1), seen[kept]
+
+
+def run(network: Module, pixels: np.ndarray) -> torch.Tensor:
+    """Return what a network makes of pixels, on its device."""
+    return network(torch.from_numpy(pixels).to(next(network.parameters()).device))
+
+
+def inside(boxes: torch.Tensor, areas: np.ndarray) -> tuple[torch.Tensor, np.ndarray]:
     """Return the boxes that reach into the picture, and their whole px within it (n, 4)."""
     top, bottom, left, right = pad(boxes, areas.shape[1] - 1, areas.shape[0] - 1)
-    edges = np.stack([left - 1, top - 1, right, bottom], axis=1)
-    cuts = torch.from_numpy(edges).to(boxes.device, torch.int64)
-    seen = (cuts[:, 2:] > cuts[:, :2]).all(dim=1)
-    return boxes[seen], cuts[seen]
+    cuts = np.stack([left - 1, top - 1, right, bottom], axis=1).astype(np.int64)
+    seen = (cuts[:, 2:] > cuts[:, :2]).all(axis=1)
+    return boxes[torch.from_numpy(seen).to(boxes.device)], cuts[seen]

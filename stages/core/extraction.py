@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+import numpy as np
 from facenet_pytorch import MTCNN
 from PIL import Image
 
 from stages.core.detection import detect
 from stages.core.faces import (
+    Detections,
     crop_face,
     describe_face,
     face_id,
@@ -16,56 +18,110 @@ from stages.core.faces import (
     thumbnail,
     whole_box,
 )
+from stages.core.records import BOX
 from stages.core.settings import ExtractFaces
-from stages.core.tracks import Tracker, link_duplicate
+from stages.core.tracks import Held, Track, Tracker, hold, link_duplicate
 
 
 class Found(NamedTuple):
-    """A face: its row of the face table, and its crop."""
+    """A face: its row of the face table but for batch and source, and its crop."""
 
     row: dict[str, Any]
     crop: Image.Image
 
 
+class Looked(NamedTuple):
+    """A picture that was looked at: index of the frame and its time in s (None and None of a
+    photo), and of its n faces what was detected, whole boxes, crops and thumbnails.
+    """
+
+    frame: int | None
+    time_s: float | None
+    detected: Detections
+    boxes: list[tuple[int, int, int, int]]
+    crops: list[Image.Image]
+    thumbnails: list[np.ndarray]
+
+
+Picture = tuple[Image.Image, int | None, float | None]
+
+
+def look(picture: Picture, mtcnn: MTCNN, settings: ExtractFaces) -> Looked:
+    """Find and cut the faces of one picture; of all the work this is nearly everything.
+
+    Args:
+        picture: upright RGB, index of the frame and its time in s; None and None for a photo.
+        mtcnn: made with keep_all=True.
+        settings: how to cut.
+    """
+    image, frame, time_s = picture
+    detected = detect(mtcnn, image)
+    boxes = [whole_box(box, image.size) for box in detected.boxes]
+    crops = [crop_face(image, box, settings.margin, settings.crop_px) for box in boxes]
+    return Looked(frame, time_s, detected, boxes, crops, [thumbnail(crop) for crop in crops])
+
+
 def find_faces(
-    pictures: Iterable[tuple[Image.Image, int | None, float | None]],
-    source: str,
-    digest: str,
-    batch: str,
-    mtcnn: MTCNN,
-    settings: ExtractFaces,
+    pictures: Iterable[Looked], digest: str, settings: ExtractFaces, per_track: int | None
 ) -> Iterator[Found | str]:
     """Yield each face of a photo or video, or the reason why one is too poor to keep.
 
     Args:
-        pictures: upright RGB, index of the frame and its time in s; None and None for a photo.
-        source: its path, as the face table names it.
-        digest: SHA-256 of its bytes.
-        batch: named in the rows.
-        mtcnn: made with keep_all=True.
-        settings: what to keep, and how to cut it.
+        pictures: in the order of time.
+        digest: SHA-256 of the source's bytes.
+        settings: what to keep.
+        per_track: how many faces of a track, the best and most varied ones; they are held until it
+            ends, so that memory does not grow with a video's length. None: all, each at once.
     """
     tracker = Tracker()
-    seen: set[str] = set()
-    for image, frame, time_s in pictures:
-        detected = detect(mtcnn, image)
-        boxes = [whole_box(box, image.size) for box in detected.boxes]
-        crops = [crop_face(image, box, settings.margin, settings.crop_px) for box in boxes]
-        thumbnails = [thumbnail(crop) for crop in crops]
-        tracks = tracker.follow(detected.boxes, thumbnails)
-        for at, (box, crop, track) in enumerate(zip(boxes, crops, tracks, strict=True)):
-            sharp, probability = sharpness(crop), float(detected.probabilities[at])
-            reason = reason_to_reject(box, probability, sharp, settings)
-            identity = face_id(digest, frame, box)
-            if reason or identity in seen:
-                yield reason or "found twice"
+    for picture in pictures:
+        seen: set[str] = set()
+        tracks, ended = tracker.follow(picture.detected.boxes, picture.thumbnails)
+        for track in ended:
+            yield from _linked(track, track.held, settings)
+        for at, track in enumerate(tracks):
+            found = _describe(picture, at, digest, track, settings)
+            if isinstance(found, str) or found.row["face_id"] in seen:
+                yield found if isinstance(found, str) else "found twice"
                 continue
-            seen.add(identity)
-            row = describe_face(identity, batch, source, digest, box, detected, at)
-            row |= {"frame": frame, "time_s": time_s, "sharpness": sharp}
-            if frame is not None:
-                row["group"] += f"#{track.number:04d}"
-                row["duplicate_of"] = link_duplicate(
-                    track, identity, thumbnails[at], settings.duplicate_similarity
-                )
-            yield Found(row, crop)
+            seen.add(found.row["face_id"])
+            held = Held(found, picture.thumbnails[at], _quality(found))
+            if picture.frame is None:
+                yield found
+            elif per_track is None:
+                yield from _linked(track, [held], settings)
+            elif hold(track, held, per_track):
+                yield f"track has better faces: faces_per_track ({per_track})"
+    for track in tracker.end():
+        yield from _linked(track, track.held, settings)
+
+
+def _describe(
+    picture: Looked, at: int, digest: str, track: Track, settings: ExtractFaces
+) -> Found | str:
+    """Return a picture's face `at` with its row, or why it is too poor."""
+    box, crop, detected = picture.boxes[at], picture.crops[at], picture.detected
+    sharp = sharpness(crop)
+    reason = reason_to_reject(box, float(detected.probabilities[at]), sharp, settings)
+    if reason:
+        return reason
+    row = describe_face(face_id(digest, picture.frame, box), digest, box, detected, at)
+    row |= {"frame": picture.frame, "time_s": picture.time_s, "sharpness": sharp}
+    if picture.frame is not None:
+        row["group"] += f"#{track.number:04d}"
+    return Found(row, crop)
+
+
+def _quality(found: Found) -> float:
+    """Return how much a crop shows: its sharpness times its box's longer side in px."""
+    x0, y0, x1, y1 = (found.row[name] for name in BOX)
+    return float(found.row["sharpness"] * max(x1 - x0, y1 - y0))
+
+
+def _linked(track: Track, held: Iterable[Held], settings: ExtractFaces) -> Iterator[Found]:
+    """Yield faces of a track, near-duplicates linked to the earlier face that they repeat."""
+    for one in held:
+        one.face.row["duplicate_of"] = link_duplicate(
+            track, one.face.row["face_id"], one.thumbnail, settings.duplicate_similarity
+        )
+        yield one.face

@@ -39,21 +39,15 @@ def face_id(source_sha256: str, frame: int | None, box: tuple[int, ...], copy: i
 
 
 def describe_face(
-    identity: str,
-    batch: str,
-    source: str,
-    digest: str,
-    box: tuple[int, ...],
-    detected: Detections,
-    at: int,
+    identity: str, digest: str, box: tuple[int, ...], detected: Detections, at: int
 ) -> dict[str, Any]:
     """Return the face table's row of the detection `at`, as a photo's face: its group the photo.
 
-    A group is named by the source's bytes: one photo in two batches is still one group."""
+    It holds nothing of where the source lies (`in_batch` adds that), and a group is named by the
+    source's bytes: one photo in two batches is still one group.
+    """
     return {
         "face_id": identity,
-        "batch": batch,
-        "source": source,
         "source_sha256": digest,
         **dict(zip(BOX, box, strict=True)),
         "probability": round(float(detected.probabilities[at]), 6),
@@ -63,18 +57,18 @@ def describe_face(
     }
 
 
-def copy_of(face: dict[str, Any], source: str, copy: int) -> dict[str, Any]:
+def in_batch(face: dict[str, Any], batch: str, source: str, copy: int) -> dict[str, Any]:
     """Return the row of a face in the `copy`-th file of the same bytes; 0 is the face itself.
 
     A copy keeps the original's group, points to it, and has an id of its own.
     """
+    row = {**face, "batch": batch, "source": source}
     if copy == 0:
-        return face
+        return row
     box = tuple(face[name] for name in BOX)
     return {
-        **face,
+        **row,
         "face_id": face_id(face["source_sha256"], face["frame"], box, copy),
-        "source": source,
         "duplicate_of": face["duplicate_of"] or face["face_id"],
     }
 

@@ -7,7 +7,15 @@ import math
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from stages.core.rounds import PRIOR, is_round, order_of
 
@@ -36,7 +44,8 @@ NO_ANNOTATORS = ("queue", "reserve", "adjudication")  # files beside the annotat
 TRUTH = "truth"  # names that begin so are of truth tables: nobody takes them for a person
 
 
-EMBEDDERS = ("mtcnn-onet", "vggface2", "casia-webface")
+RESNETS = ("vggface2", "casia-webface")
+EMBEDDERS = ("mtcnn-onet", *RESNETS)
 # An ONNX file must lie in the folder that the stage depends on, or a new one would go unnoticed.
 ONNX_PATTERN = r"models/embedders/[^/]+\.onnx"
 
@@ -65,6 +74,13 @@ def _known_diversity(name: str) -> str:
     return name
 
 
+def _auto_or_count(value: Any) -> Any:
+    if value != "auto" and (type(value) is not int or value < 1):
+        raise ValueError("allowed: auto, or a whole number from 1")
+    return value
+
+
+AutoOrCount = Annotated[Literal["auto"] | int, BeforeValidator(_auto_or_count)]
 Diversity = Annotated[str, AfterValidator(_known_diversity)]
 Strategy = Annotated[str, AfterValidator(_known_strategy)]
 
@@ -94,6 +110,12 @@ class Rounds(Block):
         return self
 
 
+class Engine(Block):
+    name: Literal["local", "ray"]
+    workers: Count | Literal["auto"]
+    address: str | None
+
+
 class ExtractFaces(Block):
     frames_per_second: Positive
     min_face_px: Annotated[int, Field(ge=12)]
@@ -102,7 +124,9 @@ class ExtractFaces(Block):
     margin: Annotated[float, Field(ge=0, le=2)]
     crop_px: Annotated[int, Field(ge=32, le=1024)]
     duplicate_similarity: Share
+    faces_per_track: Count
     max_megapixels: Positive
+    stall_seconds: Positive
     device: Device
 
 
@@ -114,9 +138,9 @@ class OnnxInput(Block):
 
 class Embed(Block):
     model: str
-    batch_size: Count
+    batch_size: AutoOrCount
     device: Device
-    precision: Literal["float32", "bfloat16"]
+    precision: Literal["auto", "float32", "bfloat16"]
     stored_as: Literal["float16", "float32"]
     onnx: OnnxInput
 
@@ -279,6 +303,7 @@ class Settings(Block):
     batches: list[Name]
     strategy: Strategy
     rounds: Rounds
+    engine: Engine
     extract_faces: ExtractFaces
     embed: Embed
     merge_labels: MergeLabels

@@ -1,6 +1,7 @@
 """Tracks of one face through a video, and its near-duplicates in neighbouring frames."""
 
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,14 +14,25 @@ MIN_OVERLAP = 0.2
 MIN_SIMILARITY = 0.3
 
 
+class Held(NamedTuple):
+    """A face of a track that is held until the track ends: itself, how it looks, how good it is."""
+
+    face: Any
+    thumbnail: np.ndarray
+    quality: float
+
+
 @dataclass
 class Track:
-    """One face through a shot: where and how it was last seen, and its distinct crops so far."""
+    """One face through a shot: where and how it was last seen, its distinct crops so far, and the
+    faces that are held until it ends.
+    """
 
     number: int
     box: np.ndarray
     thumbnail: np.ndarray
     kept: dict[str, np.ndarray] = field(default_factory=dict)
+    held: list[Held] = field(default_factory=list)
 
 
 class Tracker:
@@ -30,8 +42,12 @@ class Tracker:
         self._alive: list[Track] = []
         self._started = 0
 
-    def follow(self, boxes: np.ndarray, thumbnails: list[np.ndarray]) -> list[Track]:
-        """Return the track of each face of the next frame; a track not met in it ends.
+    def follow(
+        self, boxes: np.ndarray, thumbnails: list[np.ndarray]
+    ) -> tuple[list[Track], list[Track]]:
+        """Return the track of each face of the next frame, and the tracks that are not met in it.
+
+        The latter have ended.
 
         Args:
             boxes: float of shape (n, 4).
@@ -50,8 +66,15 @@ class Tracker:
                 self._started += 1
             track.box, track.thumbnail = box, thumbnail
             tracks.append(track)
+        met = {track.number for track in tracks}
+        ended = [track for track in self._alive if track.number not in met]
         self._alive = tracks
-        return tracks
+        return tracks, ended
+
+    def end(self) -> list[Track]:
+        """Return the tracks that the video's end ends."""
+        ended, self._alive = self._alive, []
+        return ended
 
 
 def _grown(boxes: list[np.ndarray]) -> np.ndarray:
@@ -79,3 +102,20 @@ def link_duplicate(
         return likest
     track.kept[face_id] = thumbnail
     return None
+
+
+def hold(track: Track, one: Held, limit: int) -> bool:
+    """Hold a face, at most `limit` of the track; return whether one was dropped for it.
+
+    Of the two that look most alike (pose, expression, light) the worse is dropped, so that good
+    faces stay and different ones do.
+    """
+    track.held.append(one)
+    if len(track.held) <= limit:
+        return False
+    looks = np.array([held.thumbnail for held in track.held])
+    alike = np.triu(looks @ looks.T + 2, k=1)  # correlations are at least -1: others are less
+    first, second = np.unravel_index(int(np.argmax(alike)), alike.shape)
+    worse = second if track.held[second].quality <= track.held[first].quality else first
+    del track.held[int(worse)]
+    return True

@@ -1,9 +1,10 @@
 """Tables and arrays on disk: Parquet for machines, CSV for people, `.npy` for embeddings."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -89,8 +90,8 @@ def read_faces(batches: Sequence[str]) -> pd.DataFrame:
     return stacked([read_batch(batch) for batch in batches], FACES)
 
 
-def read_batch(batch: str) -> pd.DataFrame:
-    """Return the faces of one batch.
+def read_batch(batch: str, columns: list[str] | None = None) -> pd.DataFrame:
+    """Return the faces of one batch; only these columns, where only few are needed of a million.
 
     Raises:
         FaceloopError: the batch has no face table yet.
@@ -98,13 +99,61 @@ def read_batch(batch: str) -> pd.DataFrame:
     path = FACES_DIR / f"{batch}.parquet"
     if not path.is_file():
         raise FaceloopError(f"{path} is not here: run 'dvc repro' or 'dvc pull'")
-    return pd.read_parquet(path)
+    return pd.read_parquet(path, columns=columns)
 
 
 def write_array(array: np.ndarray, path: Path) -> None:
     """Write one array as `.npy`."""
     with replacing(path) as partial, partial.open("wb") as file:
         np.save(file, array, allow_pickle=False)
+
+
+class RowWriter:
+    """Writes an array of n rows a few rows at a time, in any order; none of them stays in memory.
+
+    Attributes:
+        width: of a row; 1 until one is written.
+    """
+
+    def __init__(self, file: BinaryIO, n: int, dtype: str) -> None:
+        """Take an empty file, for n rows of `dtype`."""
+        self.width = 1
+        self._file, self._n, self._dtype = file, n, np.dtype(dtype)
+        self._written, self._begin = 0, 0
+
+    def write(self, start: int, rows: np.ndarray) -> None:
+        """Write rows, of shape (k, width), the first of which is row `start`."""
+        if not self._begin:
+            self._write_header(rows.shape[1])
+        self._file.seek(self._begin + start * self.width * self._dtype.itemsize)
+        self._file.write(rows.astype(self._dtype).tobytes())
+        self._written += len(rows)
+
+    def close(self) -> None:
+        """End the array.
+
+        Raises:
+            ValueError: rows are missing.
+        """
+        if self._written != self._n:
+            raise ValueError(f"{self._written} of {self._n} rows were written")
+        if not self._begin:
+            self._write_header(self.width)
+
+    def _write_header(self, width: int) -> None:
+        descr, shape = np.lib.format.dtype_to_descr(self._dtype), (self._n, width)
+        header = {"descr": descr, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(self._file, header)
+        self.width, self._begin = width, self._file.tell()
+
+
+@contextmanager
+def writing_rows(path: Path, n: int, dtype: str) -> Iterator[RowWriter]:
+    """Yield what writes the n rows of an `.npy`, which is there when the block ends well."""
+    with replacing(path) as partial, partial.open("wb") as file:
+        writer = RowWriter(file, n, dtype)
+        yield writer
+        writer.close()
 
 
 def read_embeddings(batch: str) -> np.ndarray:

@@ -1,0 +1,206 @@
+"""Extraction's speed beside facenet-pytorch's own MTCNN, and its memory by a video's length.
+
+    python -m benchmarks.extraction [--only speed memory] [--runs 3]
+
+Speed: both do the same pictures in turn, each run in a process of its own, start-up included, with
+all cores. MTCNN is used as its README shows: keep_all, a picture at a time; its smallest face is
+ours. It only finds faces; extract_faces also cuts, tracks, filters, encodes and writes them.
+Memory: one drawn 1080p clip, repeated to ten minutes and to two hours.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pandas as pd
+import psutil
+from facenet_pytorch import MTCNN
+
+from benchmarks.real_faces import print_table
+from benchmarks.scratch import DATA, ROOT, link_batch, project
+from loop.drawing.mp4 import write_mp4
+from loop.drawing.video import draw_video_frames
+from stages.files.extracted import WORK_DIR
+from stages.files.media import Unreadable, list_sources, read_pictures
+from stages.files.params import read_params
+from stages.files.tables import read_batch
+
+HD = (1920, 1080)
+CLIP_SECONDS, CLIP_HZ = 10, 5
+LENGTHS_S = (600, 7200)
+LOOK_HZ = 0.2  # so that two hours are looked at in minutes; each frame is decoded all the same
+
+
+def find_with_facenet(batch: str) -> int:
+    """Run MTCNN over a batch as its README does; return how many likely faces it found."""
+    wanted = read_params().extract_faces
+    mtcnn = MTCNN(keep_all=True, min_face_size=wanted.min_face_px)
+    found = 0
+    for path in list_sources(batch):
+        try:
+            for picture in read_pictures(path, wanted.frames_per_second, wanted.max_megapixels):
+                boxes, probabilities = mtcnn.detect(picture.image)
+                if boxes is not None:
+                    found += int((probabilities >= wanted.min_probability).sum())
+        except Unreadable as error:
+            print(f"{path.name}: {error}", file=sys.stderr)
+    return found
+
+
+def measure_speed(work: Path, runs: int) -> pd.DataFrame:
+    """Return a row a set of pictures: seconds of both, and the ratio run by run."""
+    sets = {
+        "videos": sorted(path for path in (DATA / "videos").iterdir() if path.is_file()),
+        "photos": sorted((DATA / "photos").glob("*/images/*.jpg")),
+    }
+    rows = []
+    for batch, paths in sets.items():
+        with project(work / batch, {"batches": [batch]}):
+            link_batch(batch, paths)
+            theirs, ours = [], []
+            for _ in range(runs):
+                theirs.append(_seconds("-m", "benchmarks.extraction", "--facenet", batch))
+                _forget()
+                ours.append(_seconds("-m", "stages.extract_faces", batch))
+            again = _seconds("-m", "stages.extract_faces", batch)
+            ratios = np.array(theirs) / np.array(ours)
+            rows.append(
+                {
+                    "set": batch,
+                    "files": len(paths),
+                    "faces kept": len(read_batch(batch)),
+                    "MTCNN s": float(np.median(theirs)),
+                    "extract_faces s": float(np.median(ours)),
+                    "times as fast": float(np.median(ratios)),
+                    "from": float(ratios.min()),
+                    "to": float(ratios.max()),
+                    "nothing new s": again,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _forget() -> None:
+    """Take away finished work, so that the next run does all of it."""
+    if WORK_DIR.is_dir():
+        shutil.rmtree(WORK_DIR)
+
+
+def _seconds(*words: str) -> float:
+    """Return the wall seconds of a Python process."""
+    started = time.perf_counter()
+    subprocess.run([sys.executable, *words], env=_environment(), check=True, stdout=sys.stderr)
+    return time.perf_counter() - started
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def measure_memory(work: Path) -> pd.DataFrame:
+    """Return a row a length of video: the peak of all processes together."""
+    work.mkdir(parents=True, exist_ok=True)
+    clip = work / "clip.mp4"
+    frames = draw_video_frames(np.random.default_rng(0), CLIP_SECONDS, CLIP_HZ, HD)
+    write_mp4(clip, frames, CLIP_HZ, HD)
+    rows = []
+    for length_s in LENGTHS_S:
+        batch = f"video-{length_s}"
+        long = work / f"{batch}.mp4"
+        repeat(clip, long, length_s // CLIP_SECONDS)
+        changes = {"batches": [batch], "extract_faces.frames_per_second": LOOK_HZ}
+        with project(work / "memory", changes):
+            link_batch(batch, [long])
+            _forget()
+            seconds, peak = _watch("-m", "stages.extract_faces", batch)
+            rows.append(
+                {
+                    "video s": length_s,
+                    "frames decoded": length_s * CLIP_HZ,
+                    "frames looked at": round(length_s * LOOK_HZ),
+                    "faces kept": len(read_batch(batch)),
+                    "seconds": seconds,
+                    "peak MB": peak / 1e6,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def repeat(clip: Path, path: Path, times: int) -> None:
+    """Write a video that shows a clip over and over, its packets copied."""
+    with av.open(str(clip)) as source, av.open(str(path), "w") as target:
+        stream = source.streams.video[0]
+        copy = target.add_stream_from_template(stream)
+        packets = [packet for packet in source.demux(stream) if packet.size]
+        step = stream.duration or 0
+        content = [
+            (bytes(packet), packet.pts, packet.dts, packet.is_keyframe) for packet in packets
+        ]
+        for round_trip in range(times):
+            for data, pts, dts, is_keyframe in content:
+                packet = av.Packet(data)
+                packet.stream, packet.time_base = copy, stream.time_base
+                packet.pts, packet.dts = pts + round_trip * step, dts + round_trip * step
+                packet.is_keyframe = is_keyframe
+                target.mux(packet)
+
+
+def _watch(*words: str) -> tuple[float, int]:
+    """Return the wall seconds of a Python process, and the peak of what it and its own hold."""
+    started, peak = time.perf_counter(), 0
+    running = subprocess.Popen(
+        [sys.executable, *words], env=_environment(), stdout=sys.stderr, start_new_session=True
+    )
+    while running.poll() is None:
+        peak = max(peak, sum(_held(running.pid)))
+        time.sleep(0.5)
+    if running.returncode:
+        raise subprocess.CalledProcessError(running.returncode, words)
+    return time.perf_counter() - started, peak
+
+
+def _held(session: int) -> Iterator[int]:
+    """Yield the bytes of each process of a session; what several share is counted once."""
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) == session:
+                yield process.memory_full_info().pss
+        except (psutil.NoSuchProcess, psutil.AccessDenied, ProcessLookupError):
+            continue
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the chosen parts; return 0 when done, 2 where the real faces are not here."""
+    parser = argparse.ArgumentParser("benchmarks.extraction", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=["speed", "memory"])
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--facenet", help=argparse.SUPPRESS)
+    arguments = parser.parse_args(words)
+    if arguments.facenet:
+        print(f"MTCNN: {find_with_facenet(arguments.facenet)} likely faces")
+        return 0
+    if not DATA.is_dir():
+        print(f"error: the real faces are not here: {DATA} is missing", file=sys.stderr)
+        return 2
+    parts: dict[str, Callable[[Path], Any]] = {
+        "speed": lambda work: measure_speed(work, arguments.runs),
+        "memory": measure_memory,
+    }
+    with tempfile.TemporaryDirectory() as work:
+        for name in arguments.only or parts:
+            print(f"## {name}\n")
+            print_table(parts[name](Path(work).resolve()), 2)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

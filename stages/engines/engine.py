@@ -1,0 +1,40 @@
+"""The engine that `engine:` in params.yaml names."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from stages.core.settings import Engine
+from stages.engines.local import Lost, cores, run_here
+
+Shard = TypeVar("Shard")
+Result = TypeVar("Result")
+
+
+def count_workers(settings: Engine, n_shards: int) -> int:
+    """Return how many processes work side by side on this machine, one at least."""
+    wanted = cores() if settings.workers == "auto" else settings.workers
+    return max(1, min(wanted, n_shards))
+
+
+def map_shards(
+    work: Callable[[Shard], Result], shards: Sequence[Shard], settings: Engine
+) -> Iterator[tuple[Shard, Result | Lost]]:
+    """Yield each shard with what `work` made of it, or that it was lost, as they are done.
+
+    Args:
+        work: a module's function or a `partial` of one.
+        shards: small values that can be sent to a process.
+        settings: which engine, and how many workers.
+    """
+    if settings.name == "local":
+        return run_here(work, shards, count_workers(settings, len(shards)))
+    from stages.engines.ray_data import run_on_ray  # Ray is an extra
+
+    workers = None if settings.workers == "auto" else settings.workers
+    return run_on_ray(work, shards, workers, settings.address)
+
+
+def threads_each(settings: Engine, n_shards: int) -> int:
+    """Return how many threads a process has for itself when all work."""
+    here = settings.name == "local"
+    return max(1, cores() // count_workers(settings, n_shards)) if here else 1
