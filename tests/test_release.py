@@ -411,6 +411,17 @@ def test_calibration_is_what_is_said_of_each_class_of_random_faces_while_held_ou
     assert about["faces"] == sum(about["of_class"].values()) == drawn_at_random.sum()
 
 
+@pytest.mark.parametrize(
+    ("class_weight", "said"), [("none", "all weighted alike"), ("balanced", "balanced by class")]
+)
+def test_the_card_says_how_classes_were_weighted(
+    second_round: Any, out: Path, class_weight: str, said: str
+) -> None:
+    second_round.set({"train.class_weight": class_weight})
+    release(out)
+    assert said in (out / "model/README.md").read_text()
+
+
 def test_the_model_names_its_embedder_by_its_weights(second_round: Any, out: Path) -> None:
     import facenet_pytorch
 

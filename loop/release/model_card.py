@@ -20,11 +20,12 @@ def model_card(contents: Contents, about: dict[str, Any]) -> str:
         contents: what is released.
         about: model.json.
     """
-    extraction = contents.settings.extract_faces
+    extraction, train = contents.settings.extract_faces, contents.settings.train
     return filled(
         "model_card.md",
         contents,
         trained=int((contents.faces["split"] == "train").sum()),
+        weighted="balanced by class" if train.class_weight == "balanced" else "all weighted alike",
         embedder=about["embedder"]["model"],
         sha256=about["embedder"]["sha256"],
         crop_px=extraction.crop_px,
