@@ -15,8 +15,13 @@ import pandas as pd
 from benchmarks.real_faces import print_table
 from benchmarks.scratch import ROOT
 from benchmarks.utkface import Faces, read_faces
-from stages.core.balance import with_intervals
-from stages.core.class_shares import METHODS, RandomLabels, estimate_shares
+from stages.core.class_shares import (
+    METHODS,
+    RandomLabels,
+    Said,
+    estimate_shares,
+    with_intervals,
+)
 from stages.core.fit_head import fit_head
 from stages.core.head import predict
 from stages.core.randomness import generator
@@ -60,13 +65,15 @@ def run_trial(
     ).head
     rest, batch = rest[: max(RANDOM_LABELS)], skewed(data, rest[max(RANDOM_LABELS) :], rng)
     true = np.bincount(data.labels[batch], minlength=len(data.classes)) / len(batch)
-    p = predict(head, data.features[batch])
+    said = Said(predict(head, data.features[batch]), batch, np.ones(len(batch)))
     for n in RANDOM_LABELS:
         drawn = rest[:n]
-        random = RandomLabels(predict(head, data.features[drawn]), data.labels[drawn], drawn)
+        p_drawn = predict(head, data.features[drawn])
+        random = RandomLabels(p_drawn, data.labels[drawn], drawn, np.ones(n))
         for method in methods:
-            (draws,) = estimate_shares(method, random, [(p, batch)], REPLICATES, rng)
-            found = with_intervals(draws, data.classes, settings.balance.confidence)
+            (draws,) = estimate_shares(method, random, [said], REPLICATES, rng)
+            confidence = settings.balance.confidence
+            found = with_intervals(draws, data.classes, len(batch), confidence)
             for share, (name, one) in zip(true, found.items(), strict=True):
                 yield {
                     **dict(zip(BY, (column, n, method), strict=True)),

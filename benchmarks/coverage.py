@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.gate import markdown
 from stages.core.confusion import class_shares, confusion_by_group, figures
 from stages.core.evaluation import Judged, counted, errors, with_intervals
-from stages.core.intervals import deviation
+from stages.core.intervals import Error, deviation
 from stages.core.randomness import generator
 from stages.core.records import Head, WholeBatch
 from stages.core.resampling import bootstrap_confusions
@@ -101,8 +101,8 @@ def _held(
     counts, varying = counted(Judged(truth, groups, p, p, weights, strata), p)
     (draws,) = bootstrap_confusions([varying], DRAWS, rng)
     point, n_groups = counts.sum(axis=0), len(counts)
-    found = with_intervals(figures(point), errors(draws, n_groups, rng), n_groups, CONFIDENCE)
-    spread = [deviation(one, n_groups) for one in class_shares(draws).T]
+    found = with_intervals(figures(point), errors(draws, counts, rng), n_groups, CONFIDENCE)
+    spread = [Error(deviation(one, n_groups), n_groups - 1) for one in class_shares(draws).T]
     shares = with_intervals(
         {str(at): one for at, one in enumerate(class_shares(point))},
         {str(at): one for at, one in enumerate(spread)},
@@ -127,19 +127,34 @@ def depletion(repeats: int, rng: np.random.Generator) -> Iterator[dict[str, Any]
     Each round asks 60 faces at random and the 60 hardest; nothing is ever learnt, so that the true
     accuracy stays. The target is 0.9.
     """
+    table: dict[int, list[list[float]]] = {}
+    for _ in range(repeats):
+        for labels, row in depleted(rng):
+            table.setdefault(labels, []).append(row)
+    columns = [
+        f"{which}: {what}"
+        for which in ("validation set alone", "whole batch")
+        for what in ("accuracy", "interval holds 80", "0.9 'met'")
+    ]
+    for labels, found in table.items():
+        means = np.array(found, dtype=float).mean(axis=0)
+        yield {"labelled of 2,000": labels, **dict(zip(columns, means, strict=True))}
+
+
+def depleted(rng: np.random.Generator) -> Iterator[tuple[int, list[float]]]:
+    """Use up one pool; yield, every third round, how many are labelled and both estimates."""
     n, plain = 2000, np.zeros(2, np.float32)
     head = Head(("a", "b"), plain[None], plain, plain[:1], plain[:1] + 1, 1.0, 1.0, "-")
     settings = Evaluation(bootstrap=DRAWS, confidence=CONFIDENCE, bins=10)
-    table: dict[int, list[tuple[float, ...]]] = {}
-    for _ in range(repeats):
-        luck = rng.random(n)
-        hit, looks_hard = luck < 0.8, luck + rng.normal(scale=0.15, size=n)
-        truth = rng.integers(0, 2, n)
-        p = np.eye(2)[np.where(hit, truth, 1 - truth)]
-        labelled = np.zeros(n, bool)
-        for at in range(16):
-            left = np.flatnonzero(~labelled)
-            asked = rng.choice(left, 60, replace=False)
+    luck = rng.random(n)
+    hit, looks_hard = luck < 0.8, luck + rng.normal(scale=0.15, size=n)
+    truth = rng.integers(0, 2, n)
+    p = np.eye(2)[np.where(hit, truth, 1 - truth)]
+    labelled = np.zeros(n, bool)
+    for at in range(16):
+        left = np.flatnonzero(~labelled)
+        asked = rng.choice(left, 60, replace=False)
+        if at % 3 == 0:
             judged = Judged(truth[asked], asked, p[asked], p[asked])
             known = np.flatnonzero(labelled)
             batch = WholeBatch(
@@ -151,45 +166,26 @@ def depletion(repeats: int, rng: np.random.Generator) -> Iterator[dict[str, Any]
                 np.zeros((0, 1)),
                 np.zeros(0, bool),
             )
-            if at % 3 == 0:
-                whole = whole_batch_figures(judged, batch, head, settings, rng)
-                counts = confusion_by_group(judged.truth, p[asked].argmax(1), asked, 2)
-                (draws,) = bootstrap_confusions([counts], DRAWS, rng)
-                alone = with_intervals(
-                    figures(counts.sum(0)), errors(draws, 60, rng), 60, CONFIDENCE
-                )
-                row = [one["accuracy"] for one in (alone, whole) if one is not None]
-                true = hit.mean()
-                table.setdefault(at * 120, []).append(
-                    tuple(
-                        value
-                        for one in row
-                        for value in (
-                            one["value"],
-                            one["low"] <= true <= one["high"],
-                            one["low"] >= 0.9,
-                        )
-                    )
-                )
-            rest = np.setdiff1d(left, asked)
-            labelled[asked] = labelled[rest[np.argsort(-looks_hard[rest])[:60]]] = True
-    for labels, found in table.items():
-        values = np.array(found, dtype=float).mean(axis=0)
-        yield {
-            "labelled of 2,000": labels,
-            **{
-                f"{which}: {what}": value
-                for (which, what), value in zip(
-                    [
-                        (which, what)
-                        for which in ("validation set alone", "whole batch")
-                        for what in ("accuracy", "interval holds 80", "0.9 'met'")
-                    ],
-                    values,
-                    strict=True,
-                )
-            },
-        }
+            whole = whole_batch_figures(judged, batch, head, settings, rng)
+            yield at * 120, [*_met(alone(judged, rng), hit), *_met(whole, hit)]
+        rest = np.setdiff1d(left, asked)
+        labelled[asked] = labelled[rest[np.argsort(-looks_hard[rest])[:60]]] = True
+
+
+def alone(judged: Judged, rng: np.random.Generator) -> dict[str, Any]:
+    """Return the figures of a validation set that stands for nothing but itself."""
+    counts = confusion_by_group(judged.truth, judged.candidate.argmax(1), judged.groups, 2)
+    (draws,) = bootstrap_confusions([counts], DRAWS, rng)
+    spread, n = errors(draws, counts, rng), len(counts)
+    return with_intervals(figures(counts.sum(0)), spread, n, CONFIDENCE)
+
+
+def _met(found: dict[str, Any] | None, hit: np.ndarray) -> list[float]:
+    """Return accuracy, whether its interval holds the truth, and whether it 'meets' 0.9."""
+    if found is None:
+        return [np.nan] * 3
+    one = found["accuracy"]
+    return [one["value"], one["low"] <= hit.mean() <= one["high"], one["low"] >= 0.9]
 
 
 def main() -> None:

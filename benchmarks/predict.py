@@ -12,9 +12,15 @@ import pandas as pd
 
 from benchmarks.active_learning import UTKFACE
 from benchmarks.scratch import ROOT
+from stages.core.class_shares import (
+    RandomLabels,
+    Said,
+    estimate_shares,
+    shares_as_predicted,
+    with_intervals,
+)
 from stages.core.fit_head import fit_head
 from stages.core.head import predict
-from stages.core.quantification import estimate_shares
 from stages.files.params import read_params
 
 TRAINING, HEADS = 1000, 5
@@ -26,11 +32,7 @@ class Faces(NamedTuple):
 
     truth: np.ndarray
     p: np.ndarray
-
-    @property
-    def predicted(self) -> np.ndarray:
-        """The class of the greatest probability."""
-        return self.p.argmax(axis=1)
+    classes: list[str]
 
 
 def main() -> int:
@@ -70,7 +72,7 @@ def held_out_faces(seed: int) -> Faces:
     settings = read_params(ROOT / "params.yaml").train
     groups = train.astype(str)
     head = fit_head(embeddings[train], truth[train], groups, classes, "", settings, seed).head
-    return Faces(truth[rest], predict(head, embeddings[rest]))
+    return Faces(truth[rest], predict(head, embeddings[rest]), classes)
 
 
 def one_trial(
@@ -84,9 +86,6 @@ def one_trial(
     order = rng.permutation(len(held_out.truth))
     measured, others = order[:drawn], order[drawn:]
     n_classes = held_out.p.shape[1]
-    calibration = np.zeros((drawn, n_classes, n_classes))
-    cells = held_out.truth[measured], held_out.predicted[measured]
-    calibration[np.arange(drawn), *cells] = 1
     mix = rng.multinomial(faces, rng.dirichlet(np.ones(n_classes)))
     picked = np.concatenate(
         [
@@ -94,25 +93,22 @@ def one_trial(
             for at, n in enumerate(mix)
         ]
     )
-    counts = np.eye(n_classes)[held_out.predicted[picked]]
-    found = estimate_shares(counts, calibration, replicates, CONFIDENCE, rng)
+    labels = held_out.truth[measured]
+    random = RandomLabels(held_out.p[measured], labels, measured, np.ones(drawn))
+    said = Said(held_out.p[picked], np.arange(faces), np.ones(faces))
+    (corrected,) = estimate_shares("bbse", random, [said], replicates, rng)
+    (emq,) = estimate_shares("emq", random, [said], 0, rng)
     truth = mix / faces
     result: dict[str, Any] = {}
-    for kind, values in found.items():
-        table = pd.DataFrame(values)
+    both = {"predicted": shares_as_predicted(said, replicates, rng), "corrected": corrected}
+    for kind, draws in both.items():
+        values = with_intervals(draws, held_out.classes, faces, CONFIDENCE)
+        table = pd.DataFrame(values.values())
         result[f"{kind}: error"] = (table["value"] - truth).abs().mean()
         result[f"{kind}: coverage"] = ((table["low"] <= truth) & (truth <= table["high"])).mean()
         result[f"{kind}: width"] = (table["high"] - table["low"]).mean()
-    result["EMQ: error"] = np.abs(emq_shares(held_out.p[picked]) - truth).mean()
+    result["emq: error"] = np.abs(emq[0] - truth).mean()
     return result
-
-
-def emq_shares(p: np.ndarray) -> np.ndarray:
-    """Return shares by QuaPy's EMQ: the head's own probabilities, balanced as it was trained."""
-    from quapy.method.aggregative import EMQ
-
-    shares, _ = EMQ.EM(np.full(p.shape[1], 1 / p.shape[1]), p)
-    return shares
 
 
 if __name__ == "__main__":

@@ -11,15 +11,15 @@ import pandas as pd
 from loop.new_faces import Classifier, list_files
 from loop.outside import refuse_inside_project
 from loop.release.reading import LEAST_OF_A_CLASS, ReleasedModel, read_release
+from stages.core.class_shares import Said, shares_as_predicted, unmixed, with_intervals
 from stages.core.errors import FaceloopError
-from stages.core.quantification import estimate_shares
 from stages.core.randomness import generator
 from stages.core.records import p_columns
 from stages.files.tables import write_csv, write_json
 
 # Below, intervals may be wider than 0.36, and shares tell more of these people than of a source.
 LEAST_FACES = 30
-REPLICATES, CONFIDENCE = 2000, 0.95
+CONFIDENCE = 0.95
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -101,16 +101,17 @@ def _shares(
     if n < LEAST_FACES:
         return None
     classes = model.head.classes
-    predicted = faces[p_columns(classes)].to_numpy(dtype=float).argmax(axis=1)
-    groups, _ = pd.factorize(faces["group"])
-    counts = np.zeros((groups.max() + 1, len(classes)))
-    np.add.at(counts, (groups, predicted), weights.to_numpy(dtype=float))
-    calibration = None if model.thin else model.calibration
-    rng = generator(0, "predict")
-    found = estimate_shares(counts, calibration, REPLICATES, CONFIDENCE, rng)
+    p = faces[p_columns(classes)].to_numpy(dtype=float)
+    said = Said(p, faces["group"].to_numpy(), weights.to_numpy(dtype=float))
+    rng, replicates = generator(0, "predict"), len(model.calibration) - 1
+    drawn = {
+        "predicted": shares_as_predicted(said, replicates, rng),
+        "corrected": None if model.thin else unmixed(model.calibration, said, rng),
+    }
+    n_groups = len(np.unique(said.groups))
     return {
-        kind: None if values is None else dict(zip(classes, values, strict=True))
-        for kind, values in found.items()
+        kind: None if shares is None else with_intervals(shares, classes, n_groups, CONFIDENCE)
+        for kind, shares in drawn.items()
     }
 
 

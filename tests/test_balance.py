@@ -12,6 +12,7 @@ from stages import balance
 from stages.core.balance import (
     BatchFaces,
     balance_of,
+    chance_weights,
     drawn_at_random,
     unseen_probabilities,
 )
@@ -78,7 +79,10 @@ def batch(labels: list[str], country: list[str]) -> BatchFaces:
 
 
 SURE = RandomLabels(
-    np.array([[0.99, 0.01], [0.01, 0.99]] * 200), np.array([0, 1] * 200), np.arange(400)
+    np.array([[0.99, 0.01], [0.01, 0.99]] * 200),
+    np.array([0, 1] * 200),
+    np.arange(400),
+    np.ones(400),
 )
 
 
@@ -116,7 +120,7 @@ def test_skew_is_told_in_words() -> None:
 
 
 def test_without_enough_random_labels_no_class_share_is_told() -> None:
-    few = RandomLabels(SURE.p[:2], SURE.labels[:2], SURE.groups[:2])
+    few = RandomLabels(*(part[:2] for part in SURE))
     found = report(batch([""] * 40, ["fr"] * 40), few)
     assert found["batch"] is None and found["pool"] is None
     assert "2 randomly drawn labels, 5 are needed" in found["reasons"][0]
@@ -134,10 +138,18 @@ def test_only_faces_that_chance_asked_about_calibrate() -> None:
     assert list(drawn_at_random(table, CLASSES, ["o01-i00"]).index) == [0]
 
 
+def test_weights_of_a_round_are_the_inverse_of_chance_and_one_on_average() -> None:
+    rounds = ["o00-i00", "o00-i00", "o01-i00"]
+    faces = pd.DataFrame({"round": rounds, "inclusion_probability": [0.1, 0.3, 0.5]})
+    assert chance_weights(faces).tolist() == pytest.approx([1.5, 0.5, 1.0])
+
+
 def test_a_trained_face_is_judged_by_a_model_that_did_not_see_it() -> None:
     table = pd.DataFrame(
         {
             "batch": "b",
+            "round": "o00-i00",
+            "inclusion_probability": [0.1, 0.3, 0.1],
             "face_id": ["x", "y", "z"],
             "split": ["train", "validation", "train"],
             "label": ["yes", "no", "no"],
@@ -148,6 +160,7 @@ def test_a_trained_face_is_judged_by_a_model_that_did_not_see_it() -> None:
     found = unseen_probabilities(table, np.full((3, 2), [0.0, 1.0]), held_out, CLASSES)
     np.testing.assert_array_equal(found.p, [[0.4, 0.6], [0.0, 1.0]])
     np.testing.assert_array_equal(found.labels, [1, 0])
+    np.testing.assert_allclose(found.weights, chance_weights(table)[:2])
 
 
 def test_distance_to_the_nearest_is_the_naive_one() -> None:

@@ -26,7 +26,7 @@ from stages.core.evaluation import (
     reliability,
 )
 from stages.core.intervals import deviation, difference_interval, share_interval
-from stages.core.resampling import bootstrap_confusions, swap_test
+from stages.core.resampling import bootstrap_confusions, lend_faces, swap_test
 from stages.core.settings import Evaluation
 
 CLASSES = ["none", "glasses", "sunglasses"]
@@ -97,6 +97,22 @@ def test_the_bootstrap_equals_resampling_groups_in_a_loop() -> None:
             assert {k: v[replicate] for k, v in model.items()} == pytest.approx(expected)
 
 
+def test_a_mean_over_classes_knows_its_error_no_better_than_the_class_that_makes_it() -> None:
+    """25 and 25 faces, and 3 of a class that is right twice: most of the error is of the three."""
+    cells = {(0, 0): 22, (0, 1): 3, (1, 1): 21, (1, 0): 4, (2, 2): 2, (2, 0): 1}
+    truth, said = (np.repeat(one, list(cells.values())) for one in zip(*cells, strict=True))
+    counts = confusion_by_group(truth, said, np.arange(53), 3)
+    (draws,) = bootstrap_confusions([counts], 2000, np.random.default_rng(0))
+    found = errors(draws, counts, np.random.default_rng(1))
+    lent = lend_faces(draws, np.random.default_rng(1))
+    v = [np.var(lent[:, at, at] / lent[:, at].sum(axis=1)) for at in range(3)]
+    expected = sum(v) ** 2 / (v[0] ** 2 / 24 + v[1] ** 2 / 24 + v[2] ** 2 / 2)
+    assert found["balanced_accuracy"].freedom == pytest.approx(expected)
+    assert 2 < found["balanced_accuracy"].freedom < 5
+    assert 2 < found["macro_f1"].freedom < 5
+    assert found["accuracy"].freedom == 52
+
+
 def test_compare_gives_points_intervals_and_chances() -> None:
     some = judged()
     result = compare(some, CLASSES, SETTINGS, np.random.default_rng(4))
@@ -106,8 +122,8 @@ def test_compare_gives_points_intervals_and_chances() -> None:
     rng, n_groups = np.random.default_rng(4), len(set(some.groups))
     before, after = bootstrap_confusions(confusions, 200, rng)
     error = {
-        "accepted": errors(before, n_groups, rng),
-        "candidate": errors(after, n_groups, rng),
+        "accepted": errors(before, confusions[0], rng),
+        "candidate": errors(after, confusions[1], rng),
     }
     chances = swap_test(confusions, 200, rng)
     for metric in ("accuracy", "macro_f1", "balanced_accuracy"):

@@ -7,7 +7,13 @@ import pytest
 from scipy.stats import binomtest, t
 
 from stages.core.confusion import confusion_by_group, figures, within_strata
-from stages.core.intervals import deviation, difference_interval, share_interval
+from stages.core.intervals import (
+    Error,
+    deviation,
+    difference_interval,
+    freedom_of_mean,
+    share_interval,
+)
 from stages.core.resampling import bootstrap_confusions, lend_faces, swap_test
 
 
@@ -20,7 +26,7 @@ def counts_of(hits: list[bool], groups: list[int] | None = None) -> np.ndarray:
 @pytest.mark.parametrize(("hits", "n"), [(47, 60), (590, 600), (0, 40), (40, 40)])
 def test_a_share_of_single_faces_has_wilsons_interval(hits: int, n: int) -> None:
     value = hits / n
-    found = share_interval(value, np.sqrt(value * (1 - value) / n), n, 0.95)
+    found = share_interval(value, Error(np.sqrt(value * (1 - value) / n), n - 1), n, 0.95)
     expected = binomtest(hits, n).proportion_ci(method="wilson")
     # t in place of z makes it a little wider.
     assert found == pytest.approx([expected.low, expected.high], abs=0.006)
@@ -28,8 +34,23 @@ def test_a_share_of_single_faces_has_wilsons_interval(hits: int, n: int) -> None
 
 
 def test_twice_the_error_is_a_quarter_of_the_faces() -> None:
-    one, other = (share_interval(0.8, error, 500, 0.95) for error in (0.04, 0.02))
+    one, other = (share_interval(0.8, Error(error, 499), 500, 0.95) for error in (0.04, 0.02))
     assert (one[1] - one[0]) / (other[1] - other[0]) == pytest.approx(2, rel=0.02)
+
+
+def test_few_degrees_of_freedom_widen_the_interval() -> None:
+    many, few = (share_interval(0.8, Error(0.02, freedom), 500, 0.95) for freedom in (499, 3))
+    expected = t.ppf(0.975, 3) / t.ppf(0.975, 499)
+    assert (few[1] - few[0]) / (many[1] - many[0]) == pytest.approx(expected, rel=0.05)
+
+
+def test_freedom_is_welchs() -> None:
+    rng = np.random.default_rng(0)
+    draws = rng.normal(scale=[0.1, 0.3], size=(5000, 2))
+    one, other = draws.var(axis=0)
+    welch = (one + other) ** 2 / (one**2 / 39 + other**2 / 4)
+    assert freedom_of_mean(draws, np.array([40, 5])) == pytest.approx(welch)
+    assert freedom_of_mean(np.ones((10, 2)), np.array([40, 5])) == 39  # no error at all
 
 
 def test_a_difference_is_t_times_its_error_with_one_group_more_on_each_side() -> None:
@@ -41,7 +62,7 @@ def test_a_difference_is_t_times_its_error_with_one_group_more_on_each_side() ->
 def test_no_interval_leaves_its_range() -> None:
     assert difference_interval(0.9, 0.3, 5, 0.95)[1] == 1
     assert difference_interval(-0.9, 0.3, 5, 0.95)[0] == -1
-    low, high = share_interval(0.01, 0.2, 1, 0.95)
+    low, high = share_interval(0.01, Error(0.2, 0), 1, 0.95)
     assert 0 <= low < high <= 1
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 import pytest
-from browsing import GUARD_MS, press, ready, saved, shown
+from browsing import GUARD_MS, need_a_browser, press, ready, saved, shown
 from PIL import Image
 
 from benchmarks.label_project import (
@@ -36,11 +36,8 @@ from stages.files.media import Unreadable
 from stages.files.params import read_params
 from stages.files.tables import read_csv
 
-pytest.importorskip("playwright", reason="the browser tests need playwright: pip install -e .[dev]")
-pytest.importorskip("starlette", reason="the page needs the extra: pip install -e .[label]")
+need_a_browser(CHROMIUM)
 httpx = pytest.importorskip("httpx", reason="the tests of the guard need httpx")
-if not CHROMIUM:
-    pytest.skip("no chromium here: apt-get install chromium", allow_module_level=True)
 
 ROUND, FACES = "o00-i00", 60
 LABELS = {"1": "none", "2": "glasses", "3": "sunglasses", "u": "unsure", "x": "not_a_face"}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from browsing import press, ready, saved, shown
+from browsing import need_a_browser, press, ready, saved, shown
 from conftest import edited
 
 from benchmarks.label_project import (
@@ -19,10 +19,7 @@ from benchmarks.label_project import (
 from loop.cli import main
 from stages import merge_labels
 
-pytest.importorskip("playwright", reason="the browser tests need playwright: pip install -e .[dev]")
-pytest.importorskip("starlette", reason="the page needs the extra: pip install -e .[label]")
-if not CHROMIUM:
-    pytest.skip("no chromium here: apt-get install chromium", allow_module_level=True)
+need_a_browser(CHROMIUM)
 
 ROUND, CLASSES = "o00-i00", ["none", "glasses", "sunglasses"]
 FACES, CONFLICTS = 48, 8

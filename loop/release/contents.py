@@ -10,6 +10,7 @@ import pandas as pd
 from loop.git import ask_git
 from loop.next_round import require_fresh
 from loop.state import read_state
+from stages.core.balance import chance_weights
 from stages.core.errors import FaceloopError
 from stages.core.head import predict
 from stages.core.merging import what_stands
@@ -45,7 +46,7 @@ class Contents:
         gate, overfit, iteration: the figures in metrics/.
         head: the model.
         drawn: faces drawn at random and held out: truth, predicted (indices into the classes),
-            confidence, weight (mean 1), group, batch, source.
+            confidence, each class's p_, weight (mean 1), group, batch, source.
         commit: hash and date of the commit that all this is in; None where it is in none.
     """
 
@@ -134,19 +135,14 @@ def _held_out_draws(
     inside = faces[asked & (faces["split"] == "train")].merge(folds, on=FACE)
     drawn = pd.concat([pd.concat([outside, p], axis=1), inside], ignore_index=True)
     drawn = drawn.sort_values("face_id", ignore_index=True)
-    chances = drawn[p_columns(settings.classes)].to_numpy(dtype=float)
-    return drawn[["batch", "source", "group"]].assign(
+    columns = p_columns(settings.classes)
+    chances = drawn[columns].to_numpy(dtype=float)
+    return drawn[["batch", "source", "group", *columns]].assign(
         truth=drawn["label"].map(settings.classes.index).astype(int),
         predicted=chances.argmax(axis=1),
         confidence=chances.max(axis=1),
         weight=chance_weights(drawn),
     )
-
-
-def chance_weights(faces: pd.DataFrame) -> pd.Series:
-    """Return 1 / inclusion probability of each face, scaled to mean 1 in each round."""
-    weights = 1 / faces["inclusion_probability"]
-    return weights / weights.groupby(faces["round"]).transform("mean")
 
 
 def kinds_of_source(faces: pd.DataFrame, batches: Sequence[str]) -> pd.DataFrame:

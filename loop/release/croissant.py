@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from loop.release.dataset import COLUMNS
 from stages.files.media import sha256_of
@@ -39,50 +40,54 @@ def write_croissant(name: str, description: str, rows: Mapping[str, int], folder
         rows: how many each part has, by its name.
         folder: where the Parquet files lie.
     """
-    kinds = {"image": "sc:ImageObject", "label": "sc:Integer"}
-    kinds |= {column: TYPES[kind] for column, kind in COLUMNS.items()}
-    files = [
-        {
-            "@type": "cr:FileObject",
-            "@id": f"{part}.parquet",
-            "name": f"{part}.parquet",
-            "contentUrl": f"{part}.parquet",
-            "encodingFormat": "application/x-parquet",
-            "sha256": sha256_of(folder / f"{part}.parquet"),
-        }
-        for part in rows
-    ]
-    record_sets = [
-        {
-            "@type": "cr:RecordSet",
-            "@id": part,
-            "name": part,
-            "description": f"{n} faces",
-            "field": [
-                {
-                    "@type": "cr:Field",
-                    "@id": f"{part}/{column}",
-                    "name": column,
-                    "dataType": kind,
-                    "source": {
-                        "fileObject": {"@id": f"{part}.parquet"},
-                        "extract": {"column": column},
-                        **({"transform": {"jsonPath": "bytes"}} if column == "image" else {}),
-                    },
-                }
-                for column, kind in kinds.items()
-            ],
-        }
-        for part, n in rows.items()
-    ]
     metadata = {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": name,
         "description": description,
-        "distribution": files,
-        "recordSet": record_sets,
+        "distribution": [_file(part, folder) for part in rows],
+        "recordSet": [_record_set(part, n) for part, n in rows.items()],
     }
     text = json.dumps(metadata, indent=1, ensure_ascii=False)
     (folder / "croissant.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _file(part: str, folder: Path) -> dict[str, str]:
+    name = f"{part}.parquet"
+    return {
+        "@type": "cr:FileObject",
+        "@id": name,
+        "name": name,
+        "contentUrl": name,
+        "encodingFormat": "application/x-parquet",
+        "sha256": sha256_of(folder / name),
+    }
+
+
+def _record_set(part: str, n: int) -> dict[str, Any]:
+    kinds = {"image": "sc:ImageObject", "label": "sc:Integer"}
+    kinds |= {column: TYPES[kind] for column, kind in COLUMNS.items()}
+    return {
+        "@type": "cr:RecordSet",
+        "@id": part,
+        "name": part,
+        "description": f"{n} faces",
+        "field": [_field(part, column, kind) for column, kind in kinds.items()],
+    }
+
+
+def _field(part: str, column: str, kind: str) -> dict[str, Any]:
+    source: dict[str, Any] = {
+        "fileObject": {"@id": f"{part}.parquet"},
+        "extract": {"column": column},
+    }
+    if column == "image":
+        source["transform"] = {"jsonPath": "bytes"}
+    return {
+        "@type": "cr:Field",
+        "@id": f"{part}/{column}",
+        "name": column,
+        "dataType": kind,
+        "source": source,
+    }

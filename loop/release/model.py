@@ -6,19 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from loop.release.contents import Contents
+from stages.core.class_shares import RandomLabels, class_means
 from stages.core.held_out import certain_above
 from stages.core.onnx_head import onnx_of
 from stages.core.randomness import generator
+from stages.core.records import p_columns
 from stages.files.heads import MODELS_DIR
 from stages.files.media import sha256_of
-from stages.files.tables import write_csv, write_json
+from stages.files.tables import write_array, write_json
 from stages.files.weights import weights_path
 
 CERTAIN = 0.95  # how often a prediction must be right to be called certain
-CALIBRATION = "calibration.csv"
+CALIBRATION, DRAWS = "calibration.npy", 2000
 
 
 def describe_model(contents: Contents) -> dict[str, Any]:
@@ -26,6 +27,7 @@ def describe_model(contents: Contents) -> dict[str, Any]:
     settings, drawn = contents.settings, contents.drawn
     weights = weights_path(settings.embed.model)
     confidence = drawn["confidence"].to_numpy(dtype=float)
+    of_class = np.bincount(drawn["truth"].to_numpy(dtype=np.int64), minlength=len(settings.classes))
     is_right = (drawn["truth"] == drawn["predicted"]).to_numpy(dtype=bool)
     return {
         "faceloop": importlib.metadata.version("faceloop"),
@@ -40,29 +42,29 @@ def describe_model(contents: Contents) -> dict[str, Any]:
         "extract_faces": settings.extract_faces.model_dump(),
         "embed": settings.embed.model_dump(),
         "certain": certain_above(confidence, is_right, CERTAIN),
-        "calibration": {"faces": len(drawn), "groups": int(drawn["group"].nunique())},
+        "calibration": {
+            "faces": len(drawn),
+            "groups": int(drawn["group"].nunique()),
+            "of_class": dict(zip(settings.classes, of_class.tolist(), strict=True)),
+        },
     }
 
 
-def calibration_table(contents: Contents) -> pd.DataFrame:
-    """Return how faces drawn at random were judged while held out, a row a group and kind.
+def calibration(contents: Contents) -> np.ndarray:
+    """Return what the model says of each class's held-out random faces: (1 + DRAWS, C, C).
 
-    Columns: group (numbered in a mixed order), actual, predicted, faces, weight (their sum).
+    Of means and their draws, not of single faces: by a face's own probabilities, who has its photo
+    could tell what people said of it. Who lacks the faces cannot replay the draws.
     """
-    drawn, names = contents.drawn, np.array(contents.settings.classes)
-    groups, _ = pd.factorize(drawn["group"])
-    rng = generator(contents.settings.seed, "calibration", contents.key)
-    mixed = rng.permutation(groups.max(initial=-1) + 1) + 1
-    table = pd.DataFrame(
-        {
-            "group": mixed[groups],
-            "actual": names[drawn["truth"]],
-            "predicted": names[drawn["predicted"]],
-            "weight": drawn["weight"],
-        }
+    drawn, classes = contents.drawn, contents.settings.classes
+    by_chance = RandomLabels(
+        p=drawn[p_columns(classes)].to_numpy(dtype=float),
+        labels=drawn["truth"].to_numpy(),
+        groups=drawn["group"].to_numpy(),
+        weights=drawn["weight"].to_numpy(dtype=float),
     )
-    by_kind = table.groupby(["group", "actual", "predicted"], sort=True)["weight"]
-    return by_kind.agg(faces="size", weight="sum").reset_index()
+    rng = generator(contents.settings.seed, "calibration", contents.key)
+    return class_means(by_chance, DRAWS, rng).astype(np.float32)
 
 
 def write_model(contents: Contents, folder: Path) -> dict[str, Any]:
@@ -71,6 +73,6 @@ def write_model(contents: Contents, folder: Path) -> dict[str, Any]:
     folder.mkdir()
     shutil.copyfile(MODELS_DIR / f"{contents.round}.safetensors", folder / about["head"])
     (folder / "head.onnx").write_bytes(onnx_of(contents.head))
-    write_csv(calibration_table(contents), folder / CALIBRATION)
+    write_array(calibration(contents), folder / CALIBRATION)
     write_json(about, folder / "model.json")
     return about

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from pydantic import ValidationError
 
 from loop.release.model import CALIBRATION
@@ -14,15 +13,7 @@ from stages.core.errors import FaceloopError
 from stages.core.records import Head
 from stages.core.settings import EMBEDDERS, Embed, ExtractFaces
 from stages.files.heads import read_head
-from stages.files.tables import read_csv
 
-KINDS = {
-    "group": "int64",
-    "actual": "str",
-    "predicted": "str",
-    "faces": "int64",
-    "weight": "float64",
-}
 LEAST_OF_A_CLASS = 5  # faces; of a class with fewer nobody knows what it is taken for
 
 
@@ -34,7 +25,8 @@ class ReleasedModel:
         about: model.json.
         head: its head.
         extract_faces, embed: what stands before the head; `embed.model` is a path for ONNX.
-        calibration: (n_groups, C, C), rows truth, columns prediction: weighted faces.
+        calibration: (1 + draws, C, C), mean probabilities of each class's faces, of those drawn at
+            random: `class_means`.
         thin: classes of which too few faces were drawn to correct for what they are taken for.
     """
 
@@ -63,21 +55,24 @@ def read_release(folder: Path, embedder: Path | None) -> ReleasedModel:
         extract_faces = ExtractFaces.model_validate({**about["extract_faces"], "device": "auto"})
         embed = Embed.model_validate({**about["embed"], "device": "auto"})
         head = read_head(folder / about["head"])
+        calibration = np.load(folder / CALIBRATION, allow_pickle=False).astype(np.float64)
+        faces = about["calibration"]["of_class"]
+        thin = [name for name in head.classes if faces[name] < LEAST_OF_A_CLASS]
+        if calibration.shape[1:] != (len(head.classes), len(head.classes)):
+            raise ValueError(f"{CALIBRATION} is of other classes")
     except FileNotFoundError as error:
         raise FaceloopError(
             f"{path} is not here: name a folder that 'faceloop release' wrote"
         ) from error
     except (ValueError, KeyError, TypeError, ValidationError) as error:
         raise FaceloopError(f"{path} is no released model of this version: {error}") from error
-    table = read_csv(folder / CALIBRATION, KINDS)
-    found = table.groupby("actual")["faces"].sum()
     return ReleasedModel(
         about=about,
         head=head,
         extract_faces=extract_faces,
         embed=embed.model_copy(update={"model": _embedder(embed.model, folder, embedder)}),
-        calibration=_counts(table, head.classes, path.with_name(CALIBRATION)),
-        thin=[name for name in head.classes if found.get(name, 0) < LEAST_OF_A_CLASS],
+        calibration=calibration,
+        thin=thin,
     )
 
 
@@ -90,15 +85,3 @@ def _embedder(model: str, folder: Path, named: Path | None) -> str:
         if path.is_file():
             return path.as_posix()
     raise FaceloopError(f"{tried[0]} is not here: name the ONNX file of the embedder by --embedder")
-
-
-def _counts(table: pd.DataFrame, classes: tuple[str, ...], path: Path) -> np.ndarray:
-    place = {name: at for at, name in enumerate(classes)}
-    cells = [table[name].map(place) for name in ("actual", "predicted")]
-    if any(cell.isna().any() for cell in cells):
-        raise FaceloopError(f"{path} names a class that the model does not have: release it anew")
-    groups, _ = pd.factorize(table["group"])
-    counts = np.zeros((groups.max(initial=-1) + 1, len(classes), len(classes)))
-    actual, predicted = (cell.to_numpy(dtype=np.int64) for cell in cells)
-    np.add.at(counts, (groups, actual, predicted), table["weight"].to_numpy(dtype=float))
-    return counts

@@ -1,12 +1,13 @@
 """Balance of a batch: whom it shows, estimated before anyone labels it, against what was wanted."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from stages.core.class_shares import RandomLabels, draw_groups_anew, estimate_shares
+from stages.core.class_shares import RandomLabels, Said, estimate_shares, totals, with_intervals
 from stages.core.coverage import nearest_distance, typical_distance
 from stages.core.records import p_columns
 from stages.core.settings import Balance
@@ -57,7 +58,15 @@ def unseen_probabilities(
     p = np.where(trained[:, None], held_out, p)
     known = ~np.isnan(p).any(axis=1)
     labels = random["label"].map(list(classes).index).to_numpy(dtype=np.int64)
-    return RandomLabels(p[known], labels[known], random["group"].to_numpy()[known])
+    weights = chance_weights(random).to_numpy(dtype=float)
+    groups = random["group"].to_numpy()
+    return RandomLabels(p[known], labels[known], groups[known], weights[known])
+
+
+def chance_weights(random: pd.DataFrame) -> pd.Series:
+    """Return 1 / inclusion probability of each face, scaled to mean 1 in each round."""
+    weights = 1 / random["inclusion_probability"]
+    return weights / weights.groupby(random["round"]).transform("mean")
 
 
 def class_shares(
@@ -85,43 +94,30 @@ def class_shares(
     inside = [cell[batch.looked_at] for cell in cells]
     enough = [rows.sum() >= wanted.min_cell for rows in inside]
     sets = [
-        (batch.p[rows], groups[batch.looked_at[rows]])
+        Said(batch.p[rows], groups[batch.looked_at[rows]], np.ones(rows.sum()))
         for rows, is_enough in zip(inside, enough, strict=True)
         if is_enough
     ]
-    estimates = iter(estimate_shares(wanted.method, by_chance, sets, wanted.bootstrap, rng))
+    shares = estimate_shares(wanted.method, by_chance, sets, wanted.bootstrap, rng)
+    estimates = zip(sets, shares, strict=True)
     found: list[tuple[dict[str, Any], dict[str, Any]] | None] = []
     for cell, is_enough in zip(cells, enough, strict=True):
         if not is_enough:
             found.append(None)
             continue
-        of_pool = next(estimates)
-        counted = np.array([(labels[cell] == name).sum() for name in classes])
-        unlabelled = cell.sum() - counted.sum()
-        of_all = (counted + unlabelled * of_pool) / cell.sum()
-        found.append(
-            (
-                with_intervals(of_pool, classes, wanted.confidence),
-                with_intervals(of_all, classes, wanted.confidence),
-            )
-        )
-    return found
-
-
-def with_intervals(
-    draws: np.ndarray, names: Sequence[str], confidence: float
-) -> dict[str, dict[str, float]]:
-    """Return value, low and high by name of draws (1 + replicates, n), the estimate first."""
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(draws[1:], [tail, 1 - tail], axis=0)
-    return {
-        name: {
-            "value": float(draws[0, at]),
-            "low": float(min(low[at], draws[0, at])),
-            "high": float(max(high[at], draws[0, at])),
+        said, draws = next(estimates)
+        n_groups = len(np.unique(said.groups))
+        of_pool = with_intervals(draws, classes, n_groups, wanted.confidence)
+        n, unlabelled = cell.sum(), (labels[cell] == "").sum()
+        of_all = {
+            name: {
+                end: float(((labels[cell] == name).sum() + unlabelled * share) / n)
+                for end, share in one.items()
+            }
+            for name, one in of_pool.items()
         }
-        for at, name in enumerate(names)
-    }
+        found.append((of_pool, of_all))
+    return found
 
 
 def cells_of(values: pd.Series, least: int) -> dict[str, np.ndarray]:
@@ -151,9 +147,10 @@ def coverage(
     limit = typical_distance(batch.features, wanted.clusters, rng)
     far = nearest_distance(batch.features, labelled) > limit
     groups = batch.faces["group"].to_numpy()[batch.looked_at]
-    weights = draw_groups_anew(groups, wanted.bootstrap, rng)
-    draws = (weights @ far / weights.sum(axis=1))[:, None]
-    return {"distance": limit, "far": with_intervals(draws, ["far"], wanted.confidence)["far"]}
+    far, of = totals(np.column_stack([far, np.ones(len(far))]), groups, wanted.bootstrap, rng).T
+    # All these faces were measured, not sampled: no rule of three.
+    shares = with_intervals((far / of)[:, None], ["far"], math.inf, wanted.confidence)
+    return {"distance": limit, "far": shares["far"]}
 
 
 def balance_of(
@@ -192,14 +189,7 @@ def balance_of(
         class_shares(batch, by_chance, cells, classes, wanted, rng) if reason is None else unknown
     )
     about = columns_figures(batch, values, rest)
-    shares: dict[str, Any] = {CLASS: None if whole is None else whole[1]}
-    shares |= {
-        column: {
-            name: dict.fromkeys(("value", "low", "high"), one["share"])
-            for name, one in figures["values"].items()
-        }
-        for column, figures in about.items()
-    }
+    shares = {CLASS: None if whole is None else whole[1], **counted_shares(about)}
     targets = against_targets(shares, wanted.min_cell / max(n, 1), wanted.targets, wanted.tolerance)
     figures = {
         "reason": reason,
@@ -242,3 +232,14 @@ def columns_figures(
             "unknown": len(batch.faces) - len(known),
         }
     return about
+
+
+def counted_shares(columns: Mapping[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
+    """Return each value's share by column: counted, so that its interval has no width."""
+    return {
+        column: {
+            name: dict.fromkeys(("value", "low", "high"), one["share"])
+            for name, one in figures["values"].items()
+        }
+        for column, figures in columns.items()
+    }

@@ -1,84 +1,204 @@
-"""Class shares of unlabelled faces, from a classifier's probabilities and randomly drawn labels.
+"""Class shares of many faces, corrected for what the classifier mixes up (quantification).
 
+A share of predictions is no share of faces: where sunglasses are taken for none in one case of
+ten, a tenth of them is missing (Forman 2008, Quantifying Counts and Costs via Classification).
 Both methods assume label shift: between the labelled and the unlabelled faces the classes' shares
-may differ, but not how a class looks. Counting predictions instead would carry the classifier's
-errors into the shares (Forman 2008, Quantifying Counts and Costs via Classification). QuaPy has
-both; it takes seconds to import and knows no draws of whole photos, so that these few lines stand
-here and are tested against it.
+may differ, but not how a class looks. QuaPy has both; it takes seconds to import and knows no draws
+of whole photos, so that these few lines stand here and are tested against it.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize, nnls
+from scipy.optimize import minimize
 from scipy.special import log_softmax
 
+from stages.core.intervals import percentile_interval
+
 FLOOR = 1e-12  # of a probability, before its logarithm
+TINY = 1e-300  # in place of 0 / 0, where nothing was seen
 RIDGE = 0.5  # pulls slope and biases to 1 and 0, the head's own calibration, where labels are few
-EM_STEPS, EM_TOLERANCE = 500, 1e-5
+EM_STEPS, EM_TOLERANCE = 1000, 1e-6  # of a share
 HINT = 1e-6  # weight of a stand-in for a class without a random label
+AT_A_TIME = 50  # replicates whose weights are in memory at once
+
+
+class Said(NamedTuple):
+    """What a classifier says of n faces that nobody labelled.
+
+    p: (n, C), probabilities.
+    groups: (n,), photo or track.
+    weights: (n,), how much each face counts.
+    """
+
+    p: np.ndarray
+    groups: np.ndarray
+    weights: np.ndarray
 
 
 class RandomLabels(NamedTuple):
-    """Randomly drawn labelled faces: p (n, C) of models that did not train on them, labels (n,)
-    as indices into the classes, groups (n,).
+    """Randomly drawn labelled faces: what models that did not train on them say, and the truth.
+
+    p, groups, weights: as in `Said`.
+    labels: (n,), indices into the classes.
     """
 
     p: np.ndarray
     labels: np.ndarray
     groups: np.ndarray
+    weights: np.ndarray
+
+
+def estimate_shares(
+    method: str,
+    by_chance: RandomLabels,
+    unlabelled: Sequence[Said],
+    replicates: int,
+    rng: np.random.Generator,
+) -> list[np.ndarray]:
+    """Return class shares (1 + replicates, C) of several sets of unlabelled faces.
+
+    The first row is the estimate, the others bootstrap draws of both the random labels and the
+    unlabelled faces.
+
+    Args:
+        method: a key of METHODS.
+        by_chance: one face at least.
+        unlabelled: the sets; at least one face each.
+        replicates: number of draws.
+        rng: of the draws.
+    """
+    return METHODS[method](by_chance, unlabelled, replicates, rng)
+
+
+def shares_as_predicted(said: Said, replicates: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the shares of predictions, uncorrected: (1 + replicates, C), as `estimate_shares`."""
+    one_hot = np.eye(said.p.shape[1])[said.p.argmax(axis=1)]
+    drawn = totals(one_hot * said.weights[:, None], said.groups, replicates, rng)
+    return drawn / drawn.sum(axis=1, keepdims=True)
 
 
 def bbse(
-    known: np.ndarray, labels: np.ndarray, counts: np.ndarray, p: np.ndarray, weights: np.ndarray
-) -> np.ndarray:
-    """Return class shares (C,) by black-box shift estimation, in its soft form.
+    by_chance: RandomLabels, unlabelled: Sequence[Said], replicates: int, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Estimate shares by black-box shift estimation, in its soft form.
 
     Lipton, Wang and Smola 2018, Detecting and Correcting for Label Shift with Black Box
-    Predictors: the shares at which the classes' mean probabilities, mixed, give those seen; here
-    by non-negative least squares, then scaled to 1.
+    Predictors: the shares at which the classes' mean probabilities, mixed, give those seen. Of
+    predictions in place of probabilities it is Forman's adjusted count.
+    """
+    means = class_means(by_chance, replicates, rng)
+    return [unmixed(means, said, rng) for said in unlabelled]
+
+
+def class_means(by_chance: RandomLabels, replicates: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the mean probabilities of each class's faces, (1 + replicates, C, C), rows truth.
+
+    To each cell of a draw's sums a Gamma(1 / C) is added, the prior that adds one face to each
+    class (Perks 1947, Journal of the Institute of Actuaries 73): a mistake that no random face
+    showed is not ruled out, and a class known by few faces, or none, keeps a wide interval. The
+    estimate, the first, has its mean, 1 / C.
+    """
+    n, n_classes = by_chance.p.shape
+    cells = np.zeros((n, n_classes, n_classes))
+    cells[np.arange(n), by_chance.labels] = by_chance.p * by_chance.weights[:, None]
+    sums = totals(cells, by_chance.groups, replicates, rng)
+    sums[0] += 1 / n_classes
+    sums[1:] += rng.gamma(1 / n_classes, size=sums[1:].shape)
+    return sums / sums.sum(axis=-1, keepdims=True)
+
+
+def unmixed(means: np.ndarray, said: Said, rng: np.random.Generator) -> np.ndarray:
+    """Return the class shares (1 + replicates, C) of faces, by `class_means` of as many draws."""
+    seen = totals(said.p * said.weights[:, None], said.groups, len(means) - 1, rng)
+    return expectation_maximisation(np.swapaxes(means, -1, -2), seen)
+
+
+def expectation_maximisation(likelihood: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Return the class shares (..., C) that make what is seen the likeliest, by EM.
+
+    Vardi and Lee 1993, From Image Deblurring to Optimal Investments: where inverting the likelihood
+    gives no negative share this is it, else it is the best one on the simplex.
 
     Args:
-        known: (n, C), probabilities of the labelled faces.
-        labels: int of shape (n,); each class has a face.
-        counts: of shape (n,), how often each labelled face counts.
-        p: (m, C), of the unlabelled faces.
-        weights: of shape (m,), how often each of them counts.
+        likelihood: (..., m, C), of each of m things to see (a prediction, a face) in each class, up
+            to a factor a thing.
+        seen: (..., m), how often each was.
     """
-    of_class = np.eye(known.shape[1])[labels] * counts[:, None]
-    mean_p = of_class.T @ known / of_class.sum(axis=0)[:, None]
-    shares, _ = nnls(mean_p.T, weights @ p / weights.sum())
-    return shares / max(shares.sum(), FLOOR)
+    seen = (seen / seen.sum(axis=-1, keepdims=True))[..., None, :]
+    n_classes = likelihood.shape[-1]
+    shares = np.full((*seen.shape[:-1], n_classes), 1 / n_classes)
+    for _ in range(EM_STEPS):
+        before = shares
+        mixed = np.maximum(before @ np.swapaxes(likelihood, -1, -2), TINY)
+        shares = before * (seen / mixed @ likelihood)
+        if np.abs(shares - before).max() < EM_TOLERANCE:
+            break
+    return shares[..., 0, :]
+
+
+def totals(
+    values: np.ndarray, groups: np.ndarray, replicates: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return sums of the faces' values (1 + replicates, ...): of all, then by Bayesian bootstrap.
+
+    Whole groups get a random weight, exponential of mean 1 (Rubin 1981, The Bayesian Bootstrap):
+    unlike a draw with replacement, none is zero, so a rare class never vanishes from a replicate.
+
+    Args:
+        values: (n, ...).
+        groups: (n,).
+        replicates: number of draws.
+        rng: of the weights.
+    """
+    names, place = np.unique(groups, return_inverse=True)
+    by_group = np.zeros((len(names), *values.shape[1:]))
+    np.add.at(by_group, place, values)
+    flat = by_group.reshape(len(names), math.prod(values.shape[1:]))
+    drawn = [
+        rng.exponential(size=(min(AT_A_TIME, replicates - start), len(names))) @ flat
+        for start in range(0, replicates, AT_A_TIME)
+    ]
+    return np.vstack([flat.sum(axis=0), *drawn]).reshape(1 + replicates, *values.shape[1:])
 
 
 def emq(
-    known: np.ndarray, labels: np.ndarray, counts: np.ndarray, p: np.ndarray, weights: np.ndarray
-) -> np.ndarray:
-    """Return class shares (C,) by expectation maximisation.
+    by_chance: RandomLabels, unlabelled: Sequence[Said], replicates: int, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Estimate shares by expectation maximisation.
 
     Saerens, Latinne and Decaestecker 2002, Adjusting the Outputs of a Classifier to New a Priori
     Probabilities: the maximum-likelihood shares of a mixture whose parts are known; the parts from
-    bias-corrected temperature scaling (Alexandari, Kundaje and Shrikumar 2020).
-
-    Args as of `bbse`.
+    bias-corrected temperature scaling (Alexandari, Kundaje and Shrikumar 2020). In each draw every
+    class has, beside its own faces, one stand-in that is any of the random faces, for a scale
+    cannot be fitted to a class without one.
     """
-    slope, bias = calibrate(known, labels, counts)
-    logits = slope * np.log(np.maximum(p, FLOOR)) + bias
-    likelihood = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return expectation_maximisation(likelihood, weights)
+    n, n_classes = by_chance.p.shape
+    labels = np.append(by_chance.labels, np.arange(n_classes))
+    counts = by_chance.weights * _draws(by_chance.groups, replicates, rng)
+    weights = [one.weights * _draws(one.groups, replicates, rng) for one in unlabelled]
+    found: list[list[np.ndarray]] = [[] for _ in unlabelled]
+    for draw in range(replicates + 1):
+        if draw == 0:
+            stand_ins, weight = np.tile(by_chance.p.mean(axis=0), (n_classes, 1)), HINT
+        else:
+            stand_ins, weight = by_chance.p[rng.integers(n, size=n_classes)], 1.0
+        count = np.append(counts[draw], np.full(n_classes, weight))
+        slope, bias = calibrate(np.vstack([by_chance.p, stand_ins]), labels, count)
+        for shares, one, each in zip(found, unlabelled, weights, strict=True):
+            logits = slope * np.log(np.maximum(one.p, FLOOR)) + bias
+            likelihood = np.exp(logits - logits.max(axis=1, keepdims=True))
+            shares.append(expectation_maximisation(likelihood, each[draw]))
+    return [np.array(shares) for shares in found]
 
 
-def expectation_maximisation(likelihood: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the shares (C,) that make faces of these likelihoods (m, C) the likeliest."""
-    weights = weights / weights.sum()
-    shares = np.full(likelihood.shape[1], 1 / likelihood.shape[1])
-    for _ in range(EM_STEPS):
-        before = shares
-        shares = before * (likelihood.T @ (weights / (likelihood @ before)))
-        if np.abs(shares - before).max() < EM_TOLERANCE:
-            break
-    return shares
+def _draws(groups: np.ndarray, replicates: int, rng: np.random.Generator) -> np.ndarray:
+    """Return how much each face counts, (1 + replicates, n): once each, then drawn as `totals`."""
+    names, place = np.unique(groups, return_inverse=True)
+    drawn = rng.exponential(size=(replicates, len(names)))
+    return np.vstack([np.ones(len(groups)), drawn[:, place]])
 
 
 def calibrate(p: np.ndarray, labels: np.ndarray, counts: np.ndarray) -> tuple[float, np.ndarray]:
@@ -107,49 +227,15 @@ def calibrate(p: np.ndarray, labels: np.ndarray, counts: np.ndarray) -> tuple[fl
 METHODS = {"bbse": bbse, "emq": emq}
 
 
-def draw_groups_anew(groups: np.ndarray, replicates: int, rng: np.random.Generator) -> np.ndarray:
-    """Return how much each face counts, (1 + replicates, n): once each, then by Bayesian bootstrap.
+def with_intervals(
+    draws: np.ndarray, names: Sequence[str], n_groups: float, confidence: float
+) -> dict[str, dict[str, float]]:
+    """Return value, low and high by name of draws (1 + replicates, n), the estimate first.
 
-    Whole groups get a random weight (Rubin 1981, The Bayesian Bootstrap): none is ever left out,
-    which in a small sample would leave out a class.
+    n_groups, of the sample, is infinite where all there is was looked at.
     """
-    names, place = np.unique(groups, return_inverse=True)
-    drawn = rng.dirichlet(np.ones(len(names)), replicates) * len(names)
-    return np.vstack([np.ones(len(groups)), drawn[:, place]])
-
-
-def estimate_shares(
-    method: str,
-    by_chance: RandomLabels,
-    unlabelled: Sequence[tuple[np.ndarray, np.ndarray]],
-    replicates: int,
-    rng: np.random.Generator,
-) -> list[np.ndarray]:
-    """Return class shares (1 + replicates, C) of several sets of unlabelled faces.
-
-    The first row is the estimate, the others bootstrap draws of both the random labels and the
-    unlabelled faces. In each draw every class has, beside its own faces, one stand-in that is any
-    of the random faces: a class known by few faces, or none, keeps a wide interval.
-
-    Args:
-        method: a key of METHODS.
-        by_chance: labels of faces drawn at random, one at least.
-        unlabelled: the sets, as p (m, C) and groups (m,); at least one face each.
-        replicates: number of draws.
-        rng: of the draws.
-    """
-    n, n_classes = by_chance.p.shape
-    counts = draw_groups_anew(by_chance.groups, replicates, rng)
-    sets = [(p, draw_groups_anew(groups, replicates, rng)) for p, groups in unlabelled]
-    labels = np.append(by_chance.labels, np.arange(n_classes))
-    found: list[list[np.ndarray]] = [[] for _ in sets]
-    for draw in range(replicates + 1):
-        if draw == 0:
-            stand_ins, weight = np.tile(by_chance.p.mean(axis=0), (n_classes, 1)), HINT
-        else:
-            stand_ins, weight = by_chance.p[rng.integers(n, size=n_classes)], 1.0
-        known = np.vstack([by_chance.p, stand_ins])
-        count = np.append(counts[draw], np.full(n_classes, weight))
-        for shares, (p, weights) in zip(found, sets, strict=True):
-            shares.append(METHODS[method](known, labels, count, p, weights[draw]))
-    return [np.array(shares) for shares in found]
+    found = {}
+    for name, value, drawn in zip(names, draws[0].tolist(), draws[1:].T, strict=True):
+        low, high = percentile_interval(value, drawn, n_groups, confidence)
+        found[name] = {"value": value, "low": low, "high": high}
+    return found

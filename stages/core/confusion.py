@@ -58,12 +58,25 @@ def figures(confusion: np.ndarray) -> dict[str, np.ndarray]:
     """
     hits = np.diagonal(confusion, axis1=-2, axis2=-1)
     true, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
-    f1 = _divide(2 * hits, true + predicted)
-    recall = _divide(hits, true)
+    of_class = class_rates(confusion)
     return {
         "accuracy": _divide(hits.sum(axis=-1), true.sum(axis=-1)),
-        "macro_f1": _divide(f1.sum(axis=-1), ((true + predicted) > 0).sum(axis=-1)),
-        "balanced_accuracy": _divide(recall.sum(axis=-1), (true > 0).sum(axis=-1)),
+        "macro_f1": _divide(
+            of_class["macro_f1"].sum(axis=-1), ((true + predicted) > 0).sum(axis=-1)
+        ),
+        "balanced_accuracy": _divide(
+            of_class["balanced_accuracy"].sum(axis=-1), (true > 0).sum(axis=-1)
+        ),
+    }
+
+
+def class_rates(confusion: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what macro-F1 and balanced accuracy are means of: F1 and recall by class (..., C)."""
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
+    true, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
+    return {
+        "macro_f1": _divide(2 * hits, true + predicted),
+        "balanced_accuracy": _divide(hits, true),
     }
 
 

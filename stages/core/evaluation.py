@@ -14,6 +14,7 @@ import pandas as pd
 
 from stages.core.confusion import (
     METRICS,
+    class_rates,
     class_shares,
     confusion_by_group,
     figures,
@@ -21,7 +22,13 @@ from stages.core.confusion import (
     within_strata,
 )
 from stages.core.head import predict
-from stages.core.intervals import deviation, difference_interval, share_interval
+from stages.core.intervals import (
+    Error,
+    deviation,
+    difference_interval,
+    freedom_of_mean,
+    share_interval,
+)
 from stages.core.records import HeldOut
 from stages.core.resampling import bootstrap_confusions, lend_faces, swap_test
 from stages.core.settings import Evaluation
@@ -113,7 +120,7 @@ def compare(
     for (name, p), one, draws in zip(models.items(), confusions, drawn, strict=True):
         total = one.sum(axis=0)
         result[name] = {
-            **with_intervals(figures(total), errors(draws, n_groups, rng), n_groups, confidence),
+            **with_intervals(figures(total), errors(draws, one, rng), n_groups, confidence),
             "log_loss": log_loss(judged.truth, p),
             "ece": expected_calibration_error(judged.truth, p, settings.bins),
             "per_class": per_class(total, classes),
@@ -121,22 +128,36 @@ def compare(
     result["delta"] = _deltas(confusions, drawn, settings, rng)
     shares = dict(zip(classes, class_shares(total), strict=True))
     spread = {
-        name: deviation(one, n_groups)
+        name: Error(deviation(one, n_groups), n_groups - 1)
         for name, one in zip(classes, class_shares(draws).T, strict=True)
     }
     result["class_shares"] = with_intervals(shares, spread, n_groups, confidence)
     return result
 
 
-def errors(draws: np.ndarray, n_groups: int, rng: np.random.Generator) -> dict[str, float]:
-    """Return each figure's standard error from bootstrap draws (replicates, C, C) of n groups."""
-    by_class = figures(lend_faces(draws, rng))
-    drawn = {**by_class, "accuracy": figures(draws)["accuracy"]}
-    return {metric: deviation(drawn[metric], n_groups) for metric in METRICS}
+def errors(draws: np.ndarray, counts: np.ndarray, rng: np.random.Generator) -> dict[str, Error]:
+    """Return each figure's standard error from bootstrap draws of groups.
+
+    Args:
+        draws: (replicates, C, C).
+        counts: (n_groups, C, C), what was drawn from.
+        rng: of the faces lent to each class.
+    """
+    lent, n_groups = lend_faces(draws, rng), len(counts)
+    drawn = {**figures(lent), "accuracy": figures(draws)["accuracy"]}
+    true, predicted = counts.sum(axis=2) > 0, counts.sum(axis=1) > 0
+    telling = {"macro_f1": true | predicted, "balanced_accuracy": true}
+    freedom = {"accuracy": n_groups - 1.0} | {
+        metric: min(freedom_of_mean(rates, telling[metric].sum(axis=0)), n_groups - 1.0)
+        for metric, rates in class_rates(lent).items()
+    }
+    return {
+        metric: Error(deviation(drawn[metric], n_groups), freedom[metric]) for metric in METRICS
+    }
 
 
 def with_intervals(
-    points: Mapping[str, Any], errors: Mapping[str, float], n_groups: int, confidence: float
+    points: Mapping[str, Any], errors: Mapping[str, Error], n_groups: int, confidence: float
 ) -> dict[str, dict[str, float]]:
     """Return figures in [0, 1] with the ends of their intervals."""
     found = {}

@@ -8,7 +8,7 @@ import pandas as pd
 
 from stages.core.confusion import confusion_by_group, figures
 from stages.core.evaluation import errors, with_intervals
-from stages.core.intervals import deviation, share_interval
+from stages.core.intervals import Error, deviation, share_interval
 from stages.core.resampling import bootstrap_confusions
 from stages.core.settings import Evaluation
 
@@ -47,7 +47,7 @@ def class_figures(
 
 def _rate(point: float, draws: np.ndarray, n_groups: int, confidence: float) -> dict[str, float]:
     """Return a rate with its interval; draws in which it is 0 / 0 tell nothing."""
-    error = deviation(draws[~np.isnan(draws)], n_groups)
+    error = Error(deviation(draws[~np.isnan(draws)], n_groups), n_groups - 1)
     low, high = share_interval(float(point), error, n_groups, confidence)
     return {"value": float(point), "low": low, "high": high}
 
@@ -102,7 +102,7 @@ def figures_by_value(
             counts = _counts(some, n_classes)
             (draws,) = bootstrap_confusions([counts], settings.bootstrap, rng)
             points = figures(counts.sum(axis=0))
-            spread = errors(draws, len(counts), rng)
+            spread = errors(draws, counts, rng)
             found = with_intervals(points, spread, len(counts), settings.confidence)
             yield {
                 "column": column,

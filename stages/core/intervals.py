@@ -1,6 +1,7 @@
 """Intervals from a figure and its standard error, for faces that come in groups."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import stdtrit
@@ -15,8 +16,32 @@ def deviation(draws: np.ndarray, n_groups: int) -> float:
     return float(np.std(draws)) * math.sqrt(n_groups / max(n_groups - 1, 1))
 
 
+class Error(NamedTuple):
+    """A figure's standard error, and how many degrees of freedom it was estimated with."""
+
+    deviation: float
+    freedom: float
+
+
+def freedom_of_mean(draws: np.ndarray, n_groups: np.ndarray) -> float:
+    """Return the degrees of freedom of the error of a mean over classes.
+
+    Where a rare class has three faces, its own error is all but unknown and most of the mean's: by
+    Satterthwaite (1946, An Approximate Distribution of Estimates of Variance Components), as in
+    Welch's t test, (sum of v)² / sum of v² / (n - 1), v being the classes' variances.
+
+    Args:
+        draws: (replicates, C), of each class's figure.
+        n_groups: (C,), photos and tracks that tell about each.
+    """
+    v = draws.var(axis=0)
+    if not v.any():
+        return float(max(n_groups.max() - 1, 1))
+    return float(v.sum() ** 2 / (v**2 / np.maximum(n_groups - 1, 1)).sum())
+
+
 def share_interval(
-    value: float, error: float, n_groups: int, confidence: float
+    value: float, error: Error, n_groups: int, confidence: float
 ) -> tuple[float, float]:
     """Return Wilson's interval for a figure in [0, 1], at the sample size that its error is worth.
 
@@ -27,13 +52,13 @@ def share_interval(
 
     Args:
         value: the figure.
-        error: its standard error, from groups.
+        error: its standard error, from groups, with its degrees of freedom.
         n_groups: photos and tracks.
         confidence: two-sided.
     """
-    t2 = _t(confidence, n_groups) ** 2
-    spread = value * (1 - value)
-    size = spread / error**2 if error > 0 and spread > 0 else n_groups
+    t2 = _t(confidence, error.freedom) ** 2
+    spread, variance = value * (1 - value), error.deviation**2
+    size = spread / variance if variance > 0 and spread > 0 else n_groups
     middle = (value + t2 / (2 * size)) / (1 + t2 / size)
     half = math.sqrt(t2 * (spread / size + t2 / (4 * size**2))) / (1 + t2 / size)
     return max(middle - half, 0.0), min(middle + half, 1.0)
@@ -48,12 +73,12 @@ def difference_interval(
     paired proportions (2012, J. Educ. Behav. Stat. 37): where no difference was seen in n groups,
     a rate of about 3 / n is not ruled out.
     """
-    half = _t(confidence, n_groups) * math.hypot(error, math.sqrt(2) / n_groups)
+    half = _t(confidence, n_groups - 1) * math.hypot(error, math.sqrt(2) / n_groups)
     return max(value - half, -1.0), min(value + half, 1.0)
 
 
 def percentile_interval(
-    value: float, draws: np.ndarray, n_groups: int, confidence: float
+    value: float, draws: np.ndarray, n_groups: float, confidence: float
 ) -> tuple[float, float]:
     """Return a share's percentile interval, for figures that have no effective sample size.
 
@@ -66,5 +91,5 @@ def percentile_interval(
     return max(min(float(low), value - floor), 0.0), min(max(float(high), value + floor), 1.0)
 
 
-def _t(confidence: float, n_groups: int) -> float:
-    return float(stdtrit(max(n_groups - 1, 1), (1 + confidence) / 2))
+def _t(confidence: float, freedom: float) -> float:
+    return float(stdtrit(max(freedom, 1), (1 + confidence) / 2))

@@ -5,7 +5,7 @@ Its tests and error rates are explained, and measured, in docs/gates.md.
 
 from typing import Any, NamedTuple
 
-from stages.core.intervals import share_interval
+from stages.core.intervals import Error, share_interval
 from stages.core.planning import Side, faces_to_settle
 from stages.core.settings import Gate
 
@@ -131,9 +131,8 @@ def target_reached(iteration: dict[str, Any], gate: Gate) -> Finding:
     if batch is None:
         return Finding("no", "whole batch: too little is labelled to estimate it")
     figure = batch[gate.metric]
-    low, high = share_interval(
-        figure["value"], figure["error"], batch["groups"], 1 - 2 * level(gate)
-    )
+    error = Error(figure["error"], batch["groups"] - 1)
+    low, high = share_interval(figure["value"], error, batch["groups"], 1 - 2 * level(gate))
     met = low >= gate.target
     words = "the target is met" if met else "the target is not yet proven"
     shown = f"whole batch: {gate.metric} {figure['value']:.3f} [{low:.3f}, {high:.3f}]"

@@ -7,7 +7,7 @@ import numpy as np
 from stages.core.confusion import METRICS, confusion_by_group, figures
 from stages.core.evaluation import Judged, counted
 from stages.core.head import predict
-from stages.core.intervals import deviation, share_interval
+from stages.core.intervals import Error, deviation, share_interval
 from stages.core.records import Head, WholeBatch
 from stages.core.resampling import LENT, bootstrap_confusions, lend_faces
 from stages.core.settings import Evaluation
@@ -55,7 +55,7 @@ def whole_batch_figures(
     }
     for metric in METRICS:
         value, error = float(points[metric]), max(deviation(drawn[metric], n_groups), least)
-        low, high = share_interval(value, error, n_groups, settings.confidence)
+        low, high = share_interval(value, Error(error, n_groups - 1), n_groups, settings.confidence)
         result[metric] = {"value": value, "low": low, "high": high, "error": error}
     return result
 
