@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stages.core.errors import FaceloopError
 from stages.core.records import BLANK_WHERE_MISSING, FACES, as_table, stacked
@@ -86,8 +87,13 @@ def write_parquet(table: pd.DataFrame, path: Path) -> None:
         table.to_parquet(partial, index=False)
 
 
-def read_faces(batches: Sequence[str]) -> pd.DataFrame:
+def read_faces(batches: Sequence[str], about: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return the faces of all `batches`, in their order.
+
+    Args:
+        batches: those of params.yaml.
+        about: rows with columns face_id and source: only these faces, and the others of their
+            sources, are read. Of a large pool that is what votes can be about.
 
     Raises:
         FaceloopError: a batch has no table yet, or a table lies there whose batch params.yaml does
@@ -100,7 +106,12 @@ def read_faces(batches: Sequence[str]) -> pd.DataFrame:
             f"{FACES_DIR}/{extra[0]}.parquet belongs to no batch in params.yaml: "
             f"name the batch there, or run 'rm data/*/{extra[0]}.*'"
         )
-    return stacked([read_batch(batch) for batch in batches], FACES)
+    wanted = None
+    if about is not None:
+        ids, sources = (pa.array(about[name], pa.large_string()) for name in ("face_id", "source"))
+        wanted = pc.field("face_id").isin(ids) | pc.field("source").isin(sources)
+    tables = [read_parquet(FACES_DIR / f"{batch}.parquet", filters=wanted) for batch in batches]
+    return stacked(tables, FACES)
 
 
 def read_batch(batch: str, columns: list[str] | None = None) -> pd.DataFrame:
@@ -124,13 +135,13 @@ def read_batch_rows(batch: str, rows: np.ndarray) -> pd.DataFrame:
     return as_table(dataset(path).take(pa.array(rows, pa.int64())).to_pandas(), FACES)
 
 
-def read_parquet(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
-    """Read a table that `write_parquet` wrote, or some columns of it.
+def read_parquet(path: Path, columns: list[str] | None = None, filters: Any = None) -> pd.DataFrame:
+    """Read a table that `write_parquet` wrote, or some columns of it, or the rows of a filter.
 
     Raises:
         FaceloopError: it is not there yet.
     """
-    return pd.read_parquet(present(path), columns=columns)
+    return pd.read_parquet(present(path), columns=columns, filters=filters)
 
 
 def write_array(array: np.ndarray, path: Path) -> None:
