@@ -9,11 +9,12 @@ from stages.core.records import Rows
 
 LEAF = 1024  # faces of a cell that are compared with each other
 BRANCHES = 64  # cells that a larger one is split into, at most
+SAMPLED, STEPS = 64, 3  # faces a cell that its centre is found by, and steps of k-means
+PROBES, SLACK = 3, 0.05  # cells that a face is looked for in: those as near, but for so much cosine
 # A cell that is still larger after so many splits holds near-identical faces: each of them is
 # compared with its first LEAF faces alone.
 DEPTH = 5
-BLOCK = 8192  # faces compared with pivots or with a leaf at a time
-SLACK = 0.1  # of cosine; a face that is nearer to its pivot than to the next by less visits both
+BLOCK = 8192  # faces compared with centres or with a cell at a time
 NEAREST = 4  # earlier faces of a cell that one face may be paired with
 
 
@@ -30,14 +31,14 @@ def near_pairs(
     """Return pairs of faces of at least this cosine: for each face its nearest earlier few.
 
     A spill tree (Liu, Moore, Gray and Yang 2004, An Investigation of Practical Approximate Nearest
-    Neighbor Algorithms) whose cells lie around faces drawn by chance. Time grows as n log n; some
-    pairs that a boundary parts are missed.
+    Neighbor Algorithms) of k-means cells. Time grows as n log n; a few of the pairs that a
+    boundary parts are missed.
 
     Args:
         embeddings: of shape (n, d), of length 1.
         rows: positions of the faces that are compared, ascending.
         min_cosine: of a pair.
-        rng: draws the faces that cells lie around.
+        rng: draws the faces that centres are found by.
 
     Returns:
         Each pair once, sorted by the later face, then by the earlier.
@@ -62,30 +63,39 @@ def cells(
         if len(home) <= LEAF or depth == DEPTH:
             yield home, visitors
             continue
-        drawn = rng.choice(home, min(BRANCHES, 2 * len(home) // LEAF), replace=False)
-        pivots = embeddings[drawn].astype(np.float32)
-        home_near, home_next = _two_nearest(embeddings, home, pivots)
-        near, also = _two_nearest(embeddings, visitors, pivots)
-        for at in range(len(pivots)):
-            guests = [home[home_next == at], visitors[near == at], visitors[also == at]]
-            waiting.append((home[home_near == at], np.concatenate(guests), depth + 1))
+        centres = _centres(embeddings, home, rng)
+        at_home = _nearest(embeddings, home, centres)
+        guests = _nearest(embeddings, visitors, centres)
+        for at in range(len(centres)):
+            near = [home[(at_home[:, 1:] == at).any(axis=1)], visitors[(guests == at).any(axis=1)]]
+            waiting.append((home[at_home[:, 0] == at], np.concatenate(near), depth + 1))
 
 
-def _two_nearest(
-    embeddings: Rows, rows: np.ndarray, pivots: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return each face's nearest pivot, and the next where it is as near but for SLACK, or -1."""
-    near, also = np.empty(len(rows), dtype=np.int64), np.empty(len(rows), dtype=np.int64)
+def _centres(embeddings: Rows, home: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return centres (k, d) of length 1 for a cell's parts: spherical k-means on some of it."""
+    clusters = min(BRANCHES, 2 * len(home) // LEAF)
+    some = rng.choice(home, min(SAMPLED * clusters, len(home)), replace=False)
+    points = embeddings[np.sort(some)].astype(np.float32)
+    centres = points[rng.choice(len(points), clusters, replace=False)]
+    for _ in range(STEPS):
+        nearest = (points @ centres.T).argmax(axis=1)
+        for at in np.unique(nearest):
+            total = points[nearest == at].sum(axis=0)
+            centres[at] = total / max(float(np.linalg.norm(total)), 1e-9)
+    return centres
+
+
+def _nearest(embeddings: Rows, rows: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Return (n, PROBES): each face's nearest centre, then the next ones that are as near, or -1."""
+    probes = min(PROBES, len(centres))
+    found = np.empty((len(rows), probes), dtype=np.int64)
     for start in range(0, len(rows), BLOCK):
         block = slice(start, start + BLOCK)
-        cosine = embeddings[rows[block]].astype(np.float32) @ pivots.T
-        here = np.arange(len(cosine))
-        near[block] = cosine.argmax(axis=1)
-        first = cosine[here, near[block]]
-        cosine[here, near[block]] = -np.inf
-        also[block] = cosine.argmax(axis=1)
-        also[block][first - cosine[here, also[block]] > SLACK] = -1
-    return near, also
+        cosine = embeddings[rows[block]].astype(np.float32) @ centres.T
+        near = np.argsort(-cosine, axis=1, kind="stable")[:, :probes]
+        values = np.take_along_axis(cosine, near, axis=1)
+        found[block] = np.where(values < values[:, :1] - SLACK, -1, near)
+    return found
 
 
 def _pairs_of_cell(
