@@ -86,7 +86,7 @@ def _centres(embeddings: Rows, home: np.ndarray, rng: np.random.Generator) -> np
 
 
 def _nearest(embeddings: Rows, rows: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Return (n, PROBES): each face's nearest centre, then the next ones that are as near, or -1."""
+    """Return (n, PROBES): each face's nearest centre, then the next as near, or -1."""
     probes = min(PROBES, len(centres))
     found = np.empty((len(rows), probes), dtype=np.int64)
     for start in range(0, len(rows), BLOCK):
