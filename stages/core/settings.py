@@ -152,6 +152,11 @@ class Embed(Block):
         return model
 
 
+class LinkDuplicates(Block):
+    min_cosine: Share
+    min_similarity: Share
+
+
 class MergeLabels(Block):
     aggregation: Literal["majority", "dawid-skene"]
     overfit_share: Annotated[float, Field(ge=0, le=0.5)]
@@ -218,8 +223,15 @@ class SampleValidation(Block):
     size: Count
     reserve: Annotated[int, Field(ge=0)]
     max_share: Annotated[float, Field(gt=0, lt=1)]
+    max_faces: Annotated[int, Field(ge=100)]
     pca_components: Count
     strata: Count
+
+    @model_validator(mode="after")
+    def _enough(self) -> Self:
+        if self.max_faces < self.size + self.reserve:
+            raise ValueError("max_faces: must be at least size + reserve")
+        return self
 
 
 class SampleUncertain(Block):
@@ -306,6 +318,7 @@ class Settings(Block):
     engine: Engine
     extract_faces: ExtractFaces
     embed: Embed
+    link_duplicates: LinkDuplicates
     merge_labels: MergeLabels
     train: Train
     eval_overfit: Evaluation
