@@ -36,6 +36,7 @@ benchmark: $(INSTALLED)
 	python -m benchmarks.balance
 	python -m benchmarks.shadow
 	python -m benchmarks.predict
+	python -m benchmarks.embedding
 
 $(INSTALLED): requirements.lock pyproject.toml
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
