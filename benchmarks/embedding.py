@@ -84,7 +84,7 @@ def resnet() -> torch.nn.Module:
 @cache
 def shipped(precision: str) -> Embedder:
     """Return our embedder on that network."""
-    return Embedder(resnet_features(resnet()), CPU, precision, CPU_BATCH)
+    return Embedder(resnet_features(resnet(), precision), CPU, precision, CPU_BATCH)
 
 
 def levers() -> dict[str, Run]:
