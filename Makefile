@@ -36,6 +36,9 @@ benchmark: $(INSTALLED)
 	python -m benchmarks.balance
 	python -m benchmarks.shadow
 	python -m benchmarks.predict
+	python -m benchmarks.duplicates
+	python -m benchmarks.round
+	python -m benchmarks.pool
 
 $(INSTALLED): requirements.lock pyproject.toml
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
