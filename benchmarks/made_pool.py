@@ -63,15 +63,15 @@ def _face_rows(batch: str, places: range) -> pd.DataFrame:
 
 
 def write_embeddings(batch: str, faces: int, width: int) -> None:
-    """Write float16 embeddings of length 1: a direction and as much noise."""
+    """Write float16 embeddings of length 1: a direction and as much noise, drawn for a part."""
     rng = np.random.default_rng(0)
     directions = rng.standard_normal((DIRECTIONS, width), dtype=np.float32)
     path = EMBEDDINGS_DIR / f"{batch}.npy"
     stored = np.lib.format.open_memmap(path, "w+", np.float16, (faces, width))
+    noise = rng.standard_normal((min(AT_A_TIME, faces), width), dtype=np.float32)
     for start in range(0, faces, AT_A_TIME):
         n = min(AT_A_TIME, faces - start)
-        noise = rng.standard_normal((n, width), dtype=np.float32)
-        points = directions[directions_of(start, n)] + noise
+        points = directions[directions_of(start, n)] + np.roll(noise, start // 7, axis=0)[:n]
         stored[start : start + n] = points / np.linalg.norm(points, axis=1, keepdims=True)
 
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,27 +64,26 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "faceloop-pool")
     parser.add_argument("--only", nargs="+", choices=["ours", "peers"], default=["ours", "peers"])
     parser.add_argument("--pools", nargs="+", default=list(POOLS), metavar="FACESxWIDTH")
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
     arguments = parser.parse_args()
     if "ours" in arguments.only:
-        rows = [row for pool in arguments.pools for row in measure_stages(arguments.work, pool)]
+        work, stages = arguments.work, arguments.stages
+        rows = [row for pool in arguments.pools for row in measure_stages(work, pool, stages)]
         print_table(pd.DataFrame(rows), 2)
     if "peers" in arguments.only:
         rows = [row for pool in PEER_POOLS for row in measure_peers(arguments.work, pool)]
         print_table(pd.DataFrame(rows), 2)
 
 
-def measure_stages(work: Path, pool: str) -> list[dict[str, Any]]:
-    """Return a row a stage, the last of both that pick 1,000 faces."""
+def measure_stages(work: Path, pool: str, stages: Sequence[str]) -> list[dict[str, Any]]:
+    """Return a row a stage, the votes' and the model's first."""
     make_project(work, pool)
     rows = []
-    for stage in (*BEFORE, *STAGES):
+    for stage in (*BEFORE, *stages):
         module, *words = stage.split()
         rows.append({"pool": pool, "stage": stage, **measure(work, f"stages.{module}", *words)})
     shutil.rmtree(work)
-    uncertain, diverse = rows[-2:]
-    both = {key: uncertain[key] + diverse[key] for key in ("seconds", "CPU s")}
-    peak = max(uncertain["peak GiB"], diverse["peak GiB"])
-    return [*rows, {"pool": pool, "stage": "the last two", **both, "peak GiB": peak}]
+    return rows
 
 
 def measure_peers(work: Path, pool: str) -> list[dict[str, Any]]:

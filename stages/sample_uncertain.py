@@ -28,12 +28,12 @@ def main() -> None:
     head, reason = read_head(MODELS_DIR / f"{candidate}.safetensors"), settings.uncertainty
     ids, rng = faces["face_id"].array, generator(settings.seed, "sample_uncertain", candidate)
     scores = score_pool(reason, head, embeddings, ids, rng)
-    pool = np.flatnonzero(free)
-    picked = pool[most_uncertain(scores[pool], ids[pool], wanted.size)]
+    picked = most_uncertain(np.where(free, scores, -np.inf), ids, wanted.size)
+    picked = picked[free[picked]]
     rows = read_batch_rows(pool_batch(settings), picked)
     queue = queue_rows(rows, "train", reason=reason, score=scores[picked])
     write_csv(queue.sort_values("face_id"), QUEUE_DIR / "uncertain.csv")
-    print(f"sample_uncertain: {len(queue)} of {len(pool)} faces by {reason}")
+    print(f"sample_uncertain: {len(queue)} of {free.sum()} faces by {reason}")
 
 
 if __name__ == "__main__":

@@ -43,10 +43,11 @@ def near_pairs(
     Returns:
         Each pair once, sorted by the later face, then by the earlier.
     """
-    found = [np.zeros((0, 2), dtype=np.int64)]
+    found = [np.zeros(0, dtype=np.int64)]
     for home, visitors in cells(embeddings, rows, rng):
-        found += _pairs_of_cell(embeddings, home, visitors, min_cosine)
-    later, earlier = np.unique(np.concatenate(found), axis=0).T
+        for one, other in _pairs_of_cell(embeddings, home, visitors, min_cosine):
+            found.append(np.maximum(one, other) * len(embeddings) + np.minimum(one, other))
+    later, earlier = np.divmod(np.unique(np.concatenate(found)), max(len(embeddings), 1))
     return Pairs(earlier, later)
 
 
@@ -66,7 +67,7 @@ def cells(
         centres = _centres(embeddings, home, rng)
         at_home = _nearest(embeddings, home, centres)
         guests = _nearest(embeddings, visitors, centres)
-        for at in range(len(centres)):
+        for at in np.unique(at_home[:, 0]):
             near = [home[(at_home[:, 1:] == at).any(axis=1)], visitors[(guests == at).any(axis=1)]]
             waiting.append((home[at_home[:, 0] == at], np.concatenate(near), depth + 1))
 
@@ -100,8 +101,8 @@ def _nearest(embeddings: Rows, rows: np.ndarray, centres: np.ndarray) -> np.ndar
 
 def _pairs_of_cell(
     embeddings: Rows, home: np.ndarray, visitors: np.ndarray, min_cosine: float
-) -> Iterator[np.ndarray]:
-    """Yield pairs (m, 2), the later face first: each face beside its NEAREST among LEAF at home."""
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield positions (m,) of faces, and of those among LEAF at home that lie NEAREST to each."""
     targets = home[:LEAF]
     features = embeddings[targets].astype(np.float32)
     everyone, at_home = np.concatenate([home, visitors]), len(home)
@@ -113,5 +114,4 @@ def _pairs_of_cell(
         cosine[same_side & (targets >= rows[:, None])] = -np.inf
         near = np.argpartition(-cosine, min(NEAREST, len(targets)) - 1, axis=1)[:, :NEAREST]
         who, which = np.nonzero(np.take_along_axis(cosine, near, axis=1) >= min_cosine)
-        pair = np.column_stack([rows[who], targets[near[who, which]]])
-        yield np.sort(pair, axis=1)[:, ::-1]
+        yield rows[who], targets[near[who, which]]
