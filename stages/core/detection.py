@@ -23,8 +23,10 @@ from stages.core.faces import Detections
 from stages.core.networks import networks_of
 
 NET_PX, STRIDE = 12, 2  # P-Net's window, and how far apart its windows are
-STRIP_PX = 2**17  # of a level that P-Net sees at a time: what its first layers give stays in cache
-BATCH_PX = 64 * 24**2  # of candidates that R-Net or O-Net sees at a time, for the same reason
+# Of a level that P-Net sees at a time: what its first layers give stays in the cache, and is small
+# enough for malloc to keep; larger pieces go back to the system, and cost a page fault every 4 kB.
+STRIP_PX = 2**16
+BATCH_PX = 64 * 24**2  # of candidates that R-Net or O-Net sees at a time, for the same reasons
 BATCH_SIZES = 8  # so many sizes batches have: oneDNN compiles anew for each
 
 
