@@ -127,6 +127,7 @@ class ExtractFaces(Block):
     faces_per_track: Count
     max_megapixels: Positive
     stall_seconds: Positive
+    precision: Literal["float32", "bfloat16"]
     device: Device
 
 
