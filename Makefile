@@ -36,6 +36,12 @@ benchmark: $(INSTALLED)
 	python -m benchmarks.balance
 	python -m benchmarks.shadow
 	python -m benchmarks.predict
+	python -m benchmarks.extraction
+	python -m benchmarks.detection_levers
+	python -m benchmarks.embedding
+	python -m benchmarks.duplicates
+	python -m benchmarks.round
+	python -m benchmarks.pool
 
 $(INSTALLED): requirements.lock pyproject.toml
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)

@@ -1,6 +1,5 @@
 """Faces found in photos and videos, beside facenet-pytorch's own MTCNN at its defaults."""
 
-import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -115,16 +114,14 @@ def _is_counted(rows: pd.DataFrame) -> np.ndarray:
 
 
 def measure_video(path: Path, work: Path) -> dict[str, Any]:
-    """Return what extract_faces makes of a video, and its time beside MTCNN's on those frames."""
+    """Return what extract_faces makes of a video, beside MTCNN on the same frames."""
     batch = path.stem
     with project(work / "videos", {"batches": [batch]}):
         settings = read_params().extract_faces
         link_batch(batch, [path])
-        started = time.perf_counter()
         extract_faces.main(batch)
-        ours_s = time.perf_counter() - started
         faces, filtered = read_batch(batch), _filtered(batch)
-        theirs = _time_facenet(RAW_DIR / batch / path.name, settings.frames_per_second)
+        theirs = _count_with_facenet(RAW_DIR / batch / path.name, settings.frames_per_second)
     return {
         "video": path.name,
         "seconds": _duration_s(path),
@@ -133,15 +130,12 @@ def measure_video(path: Path, work: Path) -> dict[str, Any]:
         "near-duplicates": int(faces["duplicate_of"].notna().sum()),
         "filtered": sum(filtered.values()),
         **theirs,
-        "ours s": ours_s,
-        "ours / MTCNN": ours_s / theirs["MTCNN s"],
     }
 
 
-def _time_facenet(path: Path, frames_per_second: float) -> dict[str, Any]:
-    """Return frames, faces and wall seconds of facenet-pytorch's MTCNN on the sampled frames."""
+def _count_with_facenet(path: Path, frames_per_second: float) -> dict[str, int]:
+    """Return the sampled frames, and the faces that facenet-pytorch's MTCNN finds in them."""
     frames = found = 0
-    started = time.perf_counter()
     mtcnn = MTCNN(keep_all=True).eval()
     try:
         for picture in read_pictures(path, frames_per_second, 100):
@@ -149,7 +143,7 @@ def _time_facenet(path: Path, frames_per_second: float) -> dict[str, Any]:
             frames, found = frames + 1, found + (0 if boxes is None else len(boxes))
     except Unreadable:
         pass
-    return {"frames": frames, "MTCNN faces": found, "MTCNN s": time.perf_counter() - started}
+    return {"frames": frames, "MTCNN faces": found}
 
 
 def _duration_s(path: Path) -> float:

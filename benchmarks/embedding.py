@@ -8,7 +8,6 @@ depends on what the weights were trained for, but cosines of the true network ma
 """
 
 import argparse
-import resource
 import tempfile
 import time
 import zipfile
@@ -85,7 +84,7 @@ def resnet() -> torch.nn.Module:
 @cache
 def shipped(precision: str) -> Embedder:
     """Return our embedder on that network."""
-    return Embedder(resnet_features(resnet()), CPU, precision, CPU_BATCH)
+    return Embedder(resnet_features(resnet(), precision), CPU, precision, CPU_BATCH)
 
 
 def levers() -> dict[str, Run]:
@@ -178,8 +177,12 @@ def write_batch(batch: str, n: int) -> None:
 
 
 def peak_mb() -> float:
-    """Return the most memory that this process has held so far, MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    """Return the most memory that this process has held so far, MB (Linux).
+
+    Not `ru_maxrss`: a process inherits that of the one that started it.
+    """
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1000
 
 
 def run_stage(folder: Path, n: int) -> dict[str, Any]:
@@ -199,7 +202,7 @@ def run_stage(folder: Path, n: int) -> dict[str, Any]:
 
 def open_pack(folder: Path, n: int, by_place: bool) -> dict[str, Any]:
     """Find all crops of a pack; return what it took."""
-    names = np.array([f"{at:016x}" for at in range(n)], dtype=bytes)
+    names = np.fromiter((b"%016x" % at for at in range(n)), dtype="S16", count=n)
     with project(folder, {"batches": []}):
         before, start = peak_mb(), time.process_time()
         if by_place:

@@ -76,7 +76,7 @@ def photos(work: Path, arguments: argparse.Namespace) -> None:
 
 
 def videos(work: Path, arguments: argparse.Namespace) -> None:
-    """Print what the four videos give, and how fast."""
+    """Print what the four videos give."""
     paths = sorted(path for path in (DATA / "videos").iterdir() if path.is_file())
     print_table(pd.DataFrame([detection.measure_video(path, work) for path in paths]), 2)
 

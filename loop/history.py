@@ -29,7 +29,8 @@ def read_said(state: State) -> Said:
     Raises:
         FaceloopError: a batch's face table is not here.
     """
-    return what_stands(*state.said, read_faces(state.settings.batches), state.settings)
+    faces = read_faces(state.settings.batches, state.said.queues)
+    return what_stands(*state.said, faces, state.settings)
 
 
 def read_conflicts(state: State) -> Conflicts:

@@ -12,6 +12,7 @@ from stages.files.labels import LABELS_DIR, annotator_files
 from stages.files.media import RAW_DIR
 from stages.files.params import read_params
 from stages.files.tables import (
+    DUPLICATES_DIR,
     EMBEDDINGS_DIR,
     FACES_DIR,
     LABELLED_DIR,
@@ -60,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         }
 
     edit_params(reset)
-    made = (EMBEDDINGS_DIR, FACES_DIR, LABELLED_DIR, METRICS_DIR, QUEUE_DIR)
+    made = (DUPLICATES_DIR, EMBEDDINGS_DIR, FACES_DIR, LABELLED_DIR, METRICS_DIR, QUEUE_DIR)
     for folder in (RAW_DIR / DEMO, *rounds, *made):
         shutil.rmtree(folder, ignore_errors=True)
     for path in (RAW_DIR / f"{DEMO}.truth.csv", Path("dvc.lock"), *Path("models").glob("*.*")):

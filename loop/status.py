@@ -3,7 +3,6 @@
 import argparse
 
 from loop.figures import balance_line, read_figures, shadow_line
-from loop.history import read_conflicts
 from loop.state import State, next_step, read_state
 from stages.files.tables import FACES_DIR
 
@@ -57,4 +56,6 @@ def count_conflicts(state: State) -> int:
     tables = [FACES_DIR / f"{batch}.parquet" for batch in state.settings.batches]
     if state.said.votes["annotator"].nunique() < 2 or not all(path.is_file() for path in tables):
         return 0
+    from loop.history import read_conflicts  # what most rounds have no need of
+
     return len(read_conflicts(state).open)

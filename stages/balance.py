@@ -32,7 +32,7 @@ def main() -> None:
     """Write `metrics/balance.json` and the points of its plot."""
     settings = read_params()
     candidate, wanted, name = settings.rounds.candidate, settings.balance, pool_batch(settings)
-    pool, head = read_pool(settings), read_head(MODELS_DIR / f"{candidate}.safetensors")
+    pool, head = read_pool(settings, "source"), read_head(MODELS_DIR / f"{candidate}.safetensors")
     sources = read_sources(name)
     rng = generator(settings.seed, "balance", candidate, name)
     labelled = pool.labelled[pool.labelled["label"].isin(settings.classes)]

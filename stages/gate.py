@@ -8,11 +8,10 @@ from stages.core.verdict import Evidence, judge
 from stages.files.console import run_stage
 from stages.files.heads import MODELS_DIR
 from stages.files.params import read_params
-from stages.files.pool import pool_batch
+from stages.files.pool import pool_batch, read_distinct
 from stages.files.tables import (
     LABELLED_DIR,
     METRICS_DIR,
-    read_batch,
     read_csv,
     read_json,
     write_json,
@@ -31,7 +30,7 @@ def main() -> None:
     labelled = read_csv(LABELLED_DIR / f"{candidate}.csv", LABELLED)
     this_round = labels["by_round"].get(candidate, {"queued": 0, "answered": 0})
     held_out = next_overfit_groups(labelled, settings)
-    pool = open_pool(read_batch(pool_batch(settings)), labelled, held_out)
+    pool = open_pool(read_distinct(pool_batch(settings)), labelled, held_out)
     evidence = Evidence(
         overfit=read_json(METRICS_DIR / "overfit.json"),
         iteration=read_json(METRICS_DIR / "iteration.json"),

@@ -17,7 +17,7 @@ def main(round_name: str) -> None:
     settings = read_params()
     rounds = rounds_up_to(round_name, known_rounds(settings.rounds))
     queues, votes, adjudications = read_rounds(rounds, settings.classes)
-    faces = read_faces(settings.batches)
+    faces = read_faces(settings.batches, queues)
     merged = merge_rounds(queues, votes, adjudications, faces, round_name, settings)
     rng = generator(settings.seed, "agreement", round_name)
     agreement = measure_agreement(merged.labelled, merged.placed, settings.merge_labels, rng)

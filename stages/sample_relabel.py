@@ -17,9 +17,9 @@ def main() -> None:
     settings = read_params()
     candidate, classes = settings.rounds.candidate, settings.classes
     labelled = read_csv(LABELLED_DIR / f"{candidate}.csv", LABELLED)
-    faces = read_faces(settings.batches)
     rounds = rounds_up_to(candidate, known_rounds(settings.rounds))
     queues = stacked([read_queue(name) for name in rounds], QUEUE)
+    faces = read_faces(settings.batches, queues)
     again = queues[queues["purpose"] == "relabel"]
     asked_before = place_rows(again, faces, settings.merge_labels.min_iou)
     held_out = next_overfit_groups(labelled, settings)

@@ -3,17 +3,16 @@
 import numpy as np
 import pandas as pd
 
-from stages.core.head import predict
 from stages.core.pool import open_pool
 from stages.core.randomness import generator
 from stages.core.records import QUEUE, queue_rows
 from stages.core.splits import next_overfit_groups
-from stages.core.uncertainty import most_uncertain, score
+from stages.core.uncertainty import most_uncertain, score_pool
 from stages.files.console import run_stage
 from stages.files.heads import MODELS_DIR, read_head
 from stages.files.params import read_params
-from stages.files.pool import read_pool
-from stages.files.tables import QUEUE_DIR, read_csv, write_csv
+from stages.files.pool import pool_batch, read_pool
+from stages.files.tables import QUEUE_DIR, read_batch_rows, read_csv, write_csv
 
 
 def main() -> None:
@@ -26,14 +25,15 @@ def main() -> None:
     judged = faces.loc[faces["face_id"].isin(validation), "group"]
     held_out = next_overfit_groups(labelled, settings)
     free = open_pool(faces, labelled, held_out).open & ~faces["group"].isin(judged).to_numpy()
-    p = predict(read_head(MODELS_DIR / f"{candidate}.safetensors"), embeddings)
-    ids, reason = faces["face_id"].to_numpy(), settings.uncertainty
-    scores = score(reason, p, ids, generator(settings.seed, "sample_uncertain", candidate))
-    pool = np.flatnonzero(free)
-    picked = pool[most_uncertain(scores[pool], ids[pool], wanted.size)]
-    queue = queue_rows(faces.iloc[picked], "train", reason=reason, score=scores[picked])
+    head, reason = read_head(MODELS_DIR / f"{candidate}.safetensors"), settings.uncertainty
+    ids, rng = faces["face_id"].array, generator(settings.seed, "sample_uncertain", candidate)
+    scores = score_pool(reason, head, embeddings, ids, rng)
+    picked = most_uncertain(np.where(free, scores, -np.inf), ids, wanted.size)
+    picked = picked[free[picked]]
+    rows = read_batch_rows(pool_batch(settings), picked)
+    queue = queue_rows(rows, "train", reason=reason, score=scores[picked])
     write_csv(queue.sort_values("face_id"), QUEUE_DIR / "uncertain.csv")
-    print(f"sample_uncertain: {len(queue)} of {len(pool)} faces by {reason}")
+    print(f"sample_uncertain: {len(queue)} of {free.sum()} faces by {reason}")
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@ from stages.core.pool import open_pool
 from stages.core.randomness import generator
 from stages.core.records import queue_rows
 from stages.core.splits import next_overfit_groups
-from stages.core.validation import draw_groups, stratified_sample
+from stages.core.validation import draw_groups, stratified_sample, thinned
 from stages.files.console import run_stage
 from stages.files.params import read_params
-from stages.files.pool import read_pool
-from stages.files.tables import QUEUE_DIR, write_csv
+from stages.files.pool import pool_batch, read_pool
+from stages.files.tables import QUEUE_DIR, read_batch_rows, write_csv
 
 
 def main() -> None:
@@ -23,8 +23,8 @@ def main() -> None:
     unseen = np.flatnonzero(open_pool(faces, labelled, held_out).unseen)
     rng = generator(settings.seed, "sample_validation", settings.rounds.candidate)
     seed = int(rng.integers(2**31))
-    lent, group_probability = draw_groups(faces["group"].to_numpy()[unseen], wanted.max_share, rng)
-    frame, size = unseen[lent], wanted.size + wanted.reserve
+    lent, group_probability = draw_groups(faces["group"].array[unseen], wanted.max_share, rng)
+    frame, size = thinned(unseen[lent], wanted.max_faces, rng), wanted.size + wanted.reserve
     strata = np.zeros(len(frame), dtype=int)
     if len(frame) > size:
         points = reduce_dimensions(embeddings[frame], wanted.pca_components, seed)
@@ -32,11 +32,11 @@ def main() -> None:
     drawn = stratified_sample(strata, size, rng)
     first = stratified_sample(strata[drawn], wanted.size, rng)
     later = rng.permutation(np.setdiff1d(np.arange(len(drawn)), first))
-    probability = group_probability * len(first) / max(len(frame), 1)
+    probability = group_probability * len(first) / max(lent.sum(), 1)
     parts = {"validation": drawn[first], "reserve": drawn[later]}
     for name, part in parts.items():
         queue = queue_rows(
-            faces.iloc[frame[part]],
+            read_batch_rows(pool_batch(settings), frame[part]),
             "validation",
             reason="representative",
             cluster=strata[part],

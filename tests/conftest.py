@@ -34,10 +34,11 @@ from stages import (
     sample_validation,
     train,
 )
-from stages.core.records import FACES, LABELLED, LANDMARKS, QUEUE, as_table, queue_rows
+from stages.core.records import DUPLICATES, FACES, LABELLED, LANDMARKS, QUEUE, as_table, queue_rows
 from stages.engines import engine
 from stages.files.crops import crops_path, write_crops
 from stages.files.tables import (
+    DUPLICATES_DIR,
     EMBEDDINGS_DIR,
     FACES_DIR,
     LABELLED_DIR,
@@ -121,6 +122,7 @@ class Project:
         with self.here():
             write_parquet(rows, FACES_DIR / f"{name}.parquet")
             write_array(features.astype(np.float16), EMBEDDINGS_DIR / f"{name}.npy")
+            write_parquet(as_table([], DUPLICATES), DUPLICATES_DIR / f"{name}.parquet")
             write_crops(
                 {face_id: jpeg((at * 7 % 256, 90, 120)) for at, face_id in enumerate(rows.face_id)},
                 crops_path(name),

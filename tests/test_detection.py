@@ -13,7 +13,7 @@ from torch.nn.functional import interpolate
 from loop.drawing.person import sample_person
 from loop.drawing.scene import draw_photo
 from loop.drawing.traits import EYEWEAR
-from stages.core import detection
+from stages.core import detection, networks
 from stages.core.anchors import iou
 from stages.core.areas import WINDOW_PX, crop, resample, summed_areas
 from stages.core.detection import detect, locate, refine
@@ -82,7 +82,7 @@ def test_sums_beyond_64_bits_do_no_harm() -> None:
     np.testing.assert_allclose(resample(areas, 20, 30, slice(None)), 127.5 * 0.0078125, rtol=1e-6)
 
 
-@pytest.mark.parametrize("size", [(40, 61), (41, 60), (12, 12), (13, 13)])
+@pytest.mark.parametrize("size", [(40, 61), (41, 60), (12, 12), (257, 258), (258, 257)])
 def test_the_proposal_network_is_facenets(size: tuple[int, int]) -> None:
     reference = load_mtcnn(24, CPU)
     x = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(5))
@@ -115,8 +115,9 @@ def test_the_output_network_is_facenets() -> None:
 
 def test_layers_run_unblocked_where_there_is_no_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
     proposal = networks_of(load_mtcnn(24, CPU), torch.float32).proposal
-    x = torch.randn(1, 3, 30, 40, generator=torch.Generator().manual_seed(5))
+    x = torch.randn(1, 3, 260, 270, generator=torch.Generator().manual_seed(5))
     with torch.inference_mode():
+        assert networks.LARGE_PX <= 260 * 270
         blocked = proposal(x)
         monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
         torch.testing.assert_close(proposal(x), blocked, rtol=0, atol=1e-5)
@@ -147,7 +148,8 @@ def test_faces_seen_in_strips_are_the_same(
     photo: Image.Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(detection, "STRIP_PX", 5000)
-    monkeypatch.setattr(detection, "BATCH", 7)
+    monkeypatch.setattr(detection, "BATCH_PX", 7 * 24**2)
+    monkeypatch.setattr(networks, "LARGE_PX", 3000)
     assert assert_same_faces(photo, 24) >= 2
 
 

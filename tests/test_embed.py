@@ -116,8 +116,8 @@ def shared_onnx() -> Forward:
     ("forward_of", "precision"),
     [
         (lambda: onet_features(ONet().eval(), margin=0.2), "float32"),
-        (lambda: resnet_features(random_resnet()), "float32"),
-        (lambda: resnet_features(random_resnet()), "bfloat16"),
+        (lambda: resnet_features(random_resnet(), "float32"), "float32"),
+        (lambda: resnet_features(random_resnet(), "bfloat16"), "bfloat16"),
         (shared_onnx, "float32"),
     ],
     ids=["O-Net", "InceptionResnetV1", "InceptionResnetV1 in bfloat16", "ONNX"],
@@ -167,8 +167,12 @@ def test_onet_looks_at_the_bare_box_within_the_margin() -> None:
 @pytest.mark.parametrize("network", ["mtcnn-onet", "resnet"])
 def test_bfloat16_is_nearly_float32(network: str) -> None:
     is_onet = network == "mtcnn-onet"
-    forward = onet_features(ONet().eval(), 0.2) if is_onet else resnet_features(random_resnet())
-    full, half = (Embedder(forward, CPU, kind, 8)(crops(8)) for kind in ("float32", "bfloat16"))
+    found = []
+    for kind in ("float32", "bfloat16"):
+        resnet = None if is_onet else random_resnet()
+        forward = onet_features(ONet().eval(), 0.2) if is_onet else resnet_features(resnet, kind)
+        found.append(Embedder(forward, CPU, kind, 8)(crops(8)))
+    full, half = found
     assert full.dtype == half.dtype == np.float32
     assert 0.999 <= (full * half).sum(axis=1).min() < 1 - 1e-6
 
@@ -308,7 +312,7 @@ def test_resnet_pixels_are_standardised_as_it_was_trained() -> None:
             return x.flatten(1)
 
     pixels = torch.from_numpy(crops(2)).permute(0, 3, 1, 2).float()
-    resnet_features(Spy())(pixels)
+    resnet_features(Spy(), "float32")(pixels)
     torch.testing.assert_close(seen[0], (pixels - 127.5) / 128, rtol=0, atol=1e-4)
     assert seen[0].is_contiguous(memory_format=torch.channels_last)
 

@@ -39,6 +39,7 @@ SETTINGS = ExtractFaces(
     faces_per_track=24,
     max_megapixels=100,
     stall_seconds=120,
+    precision="float32",
     device="cpu",
 )
 

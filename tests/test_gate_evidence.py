@@ -8,6 +8,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 
 from stages import eval_iteration, eval_overfit, gate
+from stages.core import head
 from stages.core.errors import FaceloopError
 from stages.core.evaluation import Judged
 from stages.core.records import LABELLED, Head, WholeBatch
@@ -163,7 +164,8 @@ def test_a_face_that_was_learnt_counts_only_as_its_fold_saw_it() -> None:
     assert whole_batch_figures(judged(2, 0), learnt, HEAD, SETTINGS, rng) is None
 
 
-def test_agreement_is_cohens_kappa_on_the_unlabelled() -> None:
+def test_agreement_is_cohens_kappa_on_the_unlabelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(head, "BLOCK", 64)
     rng = np.random.default_rng(0)
     points = rng.normal(size=(200, 2)).astype(np.float32)
     mask = rng.random(200) < 0.7
@@ -171,7 +173,7 @@ def test_agreement_is_cohens_kappa_on_the_unlabelled() -> None:
                  1.0, 1.0, "-")  # fmt: skip
     batch = batch_of(np.zeros(0, int), np.zeros((0, 2)), 0.0, embeddings=points, unlabelled=mask)
     found = prediction_agreement(batch, HEAD, other)
-    said = [(points[mask] @ head.weight).argmax(axis=1) for head in (HEAD, other)]
+    said = [(points[mask] @ one.weight).argmax(axis=1) for one in (HEAD, other)]
     assert found["faces"] == mask.sum()
     assert found["agreement"] == pytest.approx((said[0] == said[1]).mean())
     assert found["kappa"] == pytest.approx(cohen_kappa_score(*said))

@@ -19,6 +19,7 @@ from stages import (
     eval_shadow,
     extract_faces,
     gate,
+    link_duplicates,
     merge_labels,
     sample_diverse,
     sample_relabel,
@@ -32,6 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 STAGES = [
     "extract_faces",
     "embed",
+    "link_duplicates",
     "merge_labels",
     "train",
     "eval_overfit",
@@ -54,6 +56,7 @@ OPEN_TO_FILES = {f"stages.core.{name}" for name in ("errors", "records", "settin
 MAINS = (
     extract_faces,
     embed,
+    link_duplicates,
     merge_labels,
     train,
     eval_overfit,
@@ -250,7 +253,9 @@ def test_every_param_that_a_stage_reads_is_among_its_params(
     stage: Any, second_round: Any, in_process: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = stage.__name__.split(".")[1]
-    words = {"embed": ("pool",), "merge_labels": ("o01-i00",), "train": ("o01-i00",)}.get(name, ())
+    of_a_batch = dict.fromkeys(("embed", "link_duplicates"), ("pool",))
+    of_a_round = dict.fromkeys(("merge_labels", "train"), ("o01-i00",))
+    words = (of_a_batch | of_a_round).get(name, ())
     check_params(name, read_by(stage, words, monkeypatch))
 
 

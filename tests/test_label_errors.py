@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from cleanlab.rank import get_label_quality_scores
 
 from loop.state import read_state
 from stages import gate, merge_labels, sample_relabel, train
@@ -27,7 +28,11 @@ SEED, FIRST, SECOND = "o00-i00", "o01-i00", "o01-i01"
 
 def test_quality_is_the_probability_of_the_given_label() -> None:
     p = np.array([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]])
-    np.testing.assert_allclose(label_quality(np.array([1, 2]), p), [0.2, 0.8])
+    labels = np.array([1, 2])
+    np.testing.assert_allclose(label_quality(labels, p), [0.2, 0.8])
+    np.testing.assert_allclose(
+        label_quality(labels, p), get_label_quality_scores(labels, p, method="self_confidence")
+    )
     assert len(label_quality(np.array([], dtype=int), np.empty((0, 3)))) == 0
 
 

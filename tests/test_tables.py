@@ -9,13 +9,17 @@ import pytest
 
 from stages.core.errors import FaceloopError
 from stages.core.records import FACES, LABELLED, QUEUE, as_table, stacked
+from stages.files import tables
 from stages.files.params import read_params
 from stages.files.pool import read_pool
 from stages.files.tables import (
     EMBEDDINGS_DIR,
+    StoredEmbeddings,
     embedding_width,
     read_batch,
+    read_batch_rows,
     read_csv,
+    read_embeddings,
     read_faces,
     read_features,
     read_json,
@@ -228,3 +232,37 @@ def test_a_pool_without_a_batch_or_with_other_embeddings_is_refused(project: Any
     project.set({"batches": []})
     with pytest.raises(FaceloopError, match="batches is empty: run 'faceloop next --batch NAME'"):
         read_pool(read_params())
+
+
+def test_stored_embeddings_give_slices_and_positions_as_an_array_does(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.add_batch("pool", photos=9)
+    monkeypatch.setattr(tables, "GATHERED", 4)
+    stored, whole = StoredEmbeddings("pool"), np.array(read_embeddings("pool"))
+    assert (len(stored), stored.shape) == (9, (9, 8))
+    for rows in (slice(2, 5), slice(7, 99), np.array([8, 0, 3, 3, 5, 1]), np.array([], int)):
+        np.testing.assert_array_equal(stored[rows], whole[rows])
+
+
+def test_rows_of_a_face_table_come_in_the_order_asked_for(project: Any) -> None:
+    project.add_batch("pool", photos=9)
+    rows = np.array([7, 2, 5])
+    expected = read_batch("pool").iloc[rows].reset_index(drop=True)
+    pd.testing.assert_frame_equal(read_batch_rows("pool", rows), expected)
+    assert read_batch_rows("pool", rows[:0]).empty
+
+
+def test_only_the_columns_asked_for_are_read(project: Any) -> None:
+    project.add_batch("pool", photos=2)
+    assert list(read_batch("pool", ["group", "face_id"]).columns) == ["group", "face_id"]
+
+
+def test_of_a_large_pool_only_faces_of_some_rows_and_beside_them_are_read(project: Any) -> None:
+    project.add_batch("pool", photos=5, per_photo=2)
+    whole = read_faces(["pool"])
+    moved = whole.iloc[[2]].assign(face_id="gone")  # its photo is known still
+    renamed = whole.iloc[[9]].assign(source="other.jpg")
+    found = read_faces(["pool"], pd.concat([moved, renamed]))
+    pd.testing.assert_frame_equal(found, whole.iloc[[2, 3, 9]].reset_index(drop=True))
+    assert read_faces(["pool"], whole.iloc[:0]).empty

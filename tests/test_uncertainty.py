@@ -3,10 +3,14 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from stages.core import head
+from stages.core.head import predict
+from stages.core.records import Head
 from stages.core.settings import UNCERTAINTY
-from stages.core.uncertainty import DRAWN, STRATEGIES, most_uncertain, score
+from stages.core.uncertainty import DRAWN, STRATEGIES, most_uncertain, score, score_pool
 
 
 def naive_entropy(p: list[float]) -> float:
@@ -131,3 +135,32 @@ def test_a_small_pool_gives_all_it_has() -> None:
 def test_a_nan_is_refused() -> None:
     with pytest.raises(ValueError, match="NaN"):
         most_uncertain(np.array([0.1, np.nan]), np.array(["a", "b"]), 1)
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(head, "BLOCK", 7)
+
+
+@pytest.mark.parametrize("levels", [1, 3, 1000])
+@pytest.mark.parametrize("size", [0, 1, 10, 40])
+def test_block_by_block_the_pick_is_that_of_sorting_all(
+    small_blocks: None, levels: int, size: int
+) -> None:
+    rng = np.random.default_rng(levels)
+    scores, ids = rng.integers(0, levels, 40) / levels, rng.permutation(40).astype(str)
+    expected = np.lexsort((ids, -scores))[:size]
+    for kept_as in (ids, pd.array(ids, dtype="str")):
+        np.testing.assert_array_equal(most_uncertain(scores, kept_as, size), expected)
+
+
+@pytest.mark.parametrize("strategy", UNCERTAINTY)
+def test_a_pool_is_scored_as_its_faces_are(small_blocks: None, strategy: str) -> None:
+    rng = np.random.default_rng(0)
+    arrays = (rng.normal(size=(4, 3)), np.zeros(3), np.zeros(4), np.ones(4))
+    some = Head(("a", "b", "c"), *arrays, temperature=1.0, l2=1.0, embedder="-")
+    features, ids = rng.normal(size=(40, 4)), np.arange(40).astype(str)
+    pool, faces = np.random.default_rng(1), np.random.default_rng(1)
+    expected = score(strategy, predict(some, features), ids, faces)
+    found = score_pool(strategy, some, features, pd.array(ids, dtype="str"), pool)
+    np.testing.assert_allclose(found, expected)

@@ -1,9 +1,10 @@
 """The validation sample: exact size, proportional strata, equal inclusion probability."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from stages.core.validation import draw_groups, stratified_sample
+from stages.core.validation import draw_groups, stratified_sample, thinned
 
 
 @pytest.mark.parametrize(("n", "size"), [(0, 5), (1, 5), (5, 5), (7, 5), (100, 13), (100, 0)])
@@ -60,3 +61,21 @@ def test_every_group_is_drawn_as_often_as_its_probability_says() -> None:
 def test_no_group_gives_none() -> None:
     mask, _ = draw_groups(np.array([]), 0.5, np.random.default_rng(0))
     assert mask.shape == (0,)
+
+
+def test_a_large_frame_is_thinned_at_random_and_a_small_one_is_not() -> None:
+    frame, rng = np.arange(100, 150), np.random.default_rng(0)
+    np.testing.assert_array_equal(thinned(frame, 50, rng), frame)
+    hits = np.zeros(50)
+    for _ in range(4000):
+        drawn = thinned(frame, 20, rng)
+        assert len(drawn) == 20 and (np.diff(drawn) > 0).all()
+        hits[drawn - 100] += 1
+    assert np.abs(hits / 4000 - 0.4).max() < 0.04
+
+
+def test_groups_may_come_as_pandas_keeps_strings() -> None:
+    names = [f"photo {n % 7}" for n in range(40)]
+    plain, _ = draw_groups(np.array(names), 0.5, np.random.default_rng(3))
+    kept, _ = draw_groups(pd.array(names, dtype="str"), 0.5, np.random.default_rng(3))
+    np.testing.assert_array_equal(plain, kept)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from stages.core.records import boxes_of
+from stages.core.records import FACE, boxes_of
 
 
 def iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -50,12 +50,13 @@ def place_rows(rows: pd.DataFrame, faces: pd.DataFrame, min_iou: float) -> pd.Se
         min_iou: least overlap in (0, 1].
     """
     place = ["batch", "source", "frame"]
-    standing = pd.MultiIndex.from_frame(faces[["batch", "face_id"]])
-    own = pd.MultiIndex.from_frame(rows[["batch", "face_id"]])
-    placed = rows["face_id"].where(own.isin(standing), "")
-    free = faces[~standing.isin(own)]
-    free_by_place = dict(list(free.assign(frame=free["frame"].fillna(-1)).groupby(place)))
+    own = pd.MultiIndex.from_frame(rows[FACE])
+    standing = faces.loc[faces["face_id"].isin(rows["face_id"]), FACE]
+    placed = rows["face_id"].where(own.isin(pd.MultiIndex.from_frame(standing)), "")
     lost = rows[placed == ""]
+    near = faces[faces["source"].isin(lost["source"])]
+    free = near[~pd.MultiIndex.from_frame(near[FACE]).isin(own)]
+    free_by_place = dict(list(free.assign(frame=free["frame"].fillna(-1)).groupby(place)))
     for key, some in lost.assign(frame=lost["frame"].fillna(-1)).groupby(place):
         candidates = free_by_place.get(key)
         if candidates is None:

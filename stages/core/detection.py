@@ -23,8 +23,11 @@ from stages.core.faces import Detections
 from stages.core.networks import networks_of
 
 NET_PX, STRIDE = 12, 2  # P-Net's window, and how far apart its windows are
-STRIP_PX = 2**17  # of a level that P-Net sees at a time: what its first layers give stays in cache
-BATCH = 64  # candidates that R-Net and O-Net see at a time, for the same reason
+# Of a level that P-Net sees at a time: what its first layers give stays in the cache, and is small
+# enough for malloc to keep; larger pieces go back to the system, and cost a page fault every 4 kB.
+STRIP_PX = 2**16
+BATCH_PX = 64 * 24**2  # of candidates that R-Net or O-Net sees at a time, for the same reasons
+BATCH_SIZES = 8  # so many sizes batches have: oneDNN compiles anew for each
 
 
 def detect(mtcnn: MTCNN, image: Image.Image, precision: torch.dtype = torch.float32) -> Detections:
@@ -124,8 +127,11 @@ def judge(
     boxes, cuts = inside(boxes, areas)
     if not len(boxes):
         return boxes, boxes
-    batches = (cuts[first : first + BATCH] for first in range(0, len(cuts), BATCH))
-    seen = torch.cat([run(network, crop(areas, batch, side)) for batch in batches])
+    size = BATCH_PX // side**2
+    step = max(size // BATCH_SIZES, 1)
+    filled = np.resize(cuts, (-(-len(cuts) // step) * step, 4))  # with the first ones again
+    batches = (filled[first : first + size] for first in range(0, len(filled), size))
+    seen = torch.cat([run(network, crop(areas, batch, side)) for batch in batches])[: len(cuts)]
     p = seen[:, :1].sigmoid()
     kept = p[:, 0] > threshold
     return torch.cat([boxes[kept, :4], p[kept]], dim=1), seen[kept]

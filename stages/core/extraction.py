@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from facenet_pytorch import MTCNN
 from PIL import Image
 
@@ -55,7 +56,7 @@ def look(picture: Picture, mtcnn: MTCNN, settings: ExtractFaces) -> Looked:
         settings: how to cut.
     """
     image, frame, time_s = picture
-    detected = detect(mtcnn, image)
+    detected = detect(mtcnn, image, getattr(torch, settings.precision))
     boxes = [whole_box(box, image.size) for box in detected.boxes]
     crops = [crop_face(image, box, settings.margin, settings.crop_px) for box in boxes]
     return Looked(frame, time_s, detected, boxes, crops, [thumbnail(crop) for crop in crops])

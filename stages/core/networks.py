@@ -15,6 +15,8 @@ from facenet_pytorch import MTCNN
 from torch import nn
 from torch.nn.functional import conv2d, prelu
 
+LARGE_PX = 2**16  # from here on blocked tensors are faster also on a picture of a new size
+
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
 
@@ -37,11 +39,12 @@ def networks_of(mtcnn: MTCNN, precision: torch.dtype) -> Networks:
 
     Args:
         mtcnn: what is done to it later does not count.
-        precision: of the convolutions; all else is float32.
+        precision: of R-Net's and O-Net's convolutions, and of P-Net's on large pictures; all else
+            is float32.
     """
     pnet, rnet, onet = copy.deepcopy([mtcnn.pnet, mtcnn.rnet, mtcnn.onet])
     return Networks(
-        Blocked([*_before(pnet, "conv4_1"), joined([pnet.conv4_1, pnet.conv4_2])], precision),
+        Proposal([*_before(pnet, "conv4_1"), joined([pnet.conv4_1, pnet.conv4_2])], precision),
         nn.Sequential(
             Blocked(_before(rnet, "dense4"), precision),
             nn.Flatten(),
@@ -57,6 +60,24 @@ def networks_of(mtcnn: MTCNN, precision: torch.dtype) -> Networks:
             joined([onet.dense6_1, onet.dense6_2, onet.dense6_3]),
         ),
     )
+
+
+class Proposal(nn.Module):
+    """P-Net: small pictures channels last, large ones blocked.
+
+    oneDNN compiles each operation anew for each size that it has not met lately. Photos come in all
+    sizes; for small ones that takes longer than blocked tensors save.
+    """
+
+    def __init__(self, layers: list[nn.Module], precision: torch.dtype) -> None:
+        super().__init__()
+        self.small = nn.Sequential(*copy.deepcopy(layers))
+        self.large = Blocked(layers, precision)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.shape[2] * x.shape[3] < LARGE_PX:
+            return self.small(x.contiguous(memory_format=torch.channels_last))
+        return self.large(x)
 
 
 class Blocked(nn.Module):

@@ -26,14 +26,11 @@ def open_pool(faces: pd.DataFrame, labelled: pd.DataFrame, held_out: Collection[
         labelled: all labelled faces; columns face_id, group.
         held_out: groups of the next round's over-fitting set, which it may not train on.
     """
-    asked = set(labelled["face_id"])
+    asked, copies = faces["face_id"].isin(labelled["face_id"]), faces["duplicate_of"].notna()
     # A copy stands for its original and the reverse: either's label settles both.
-    original = faces["duplicate_of"].where(faces["duplicate_of"].notna(), faces["face_id"])
-    settled = set(original[faces["face_id"].isin(asked)]) | asked
+    settled = {*faces.loc[asked, "face_id"], *faces.loc[asked & copies, "duplicate_of"]}
     is_open = (
-        faces["duplicate_of"].isna()
-        & ~original.isin(settled)
-        & ~faces["group"].isin(list(held_out))
+        ~copies & ~faces["face_id"].isin(settled) & ~faces["group"].isin(list(held_out))
     ).to_numpy()
     unseen = is_open & ~faces["group"].isin(set(labelled["group"])).to_numpy()
     return Pool(is_open, unseen)

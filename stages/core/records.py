@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
+from pandas.arrays import ArrowStringArray
 
 UNSURE = "unsure"
 NOT_A_FACE = "not_a_face"
@@ -97,6 +98,22 @@ LABELLED = {
 }
 
 
+# One row is a face that nearly repeats an earlier one of its batch: what link_duplicates found.
+DUPLICATES = {"face_id": "str", "duplicate_of": "str", "similarity": "float64"}
+
+
+# Names of faces or groups: as NumPy's, or as pandas keeps them, in a quarter of the memory.
+Ids = np.ndarray | ArrowStringArray
+
+
+class Rows(Protocol):
+    """Embeddings of shape (n, d), in memory or on disk: a slice, or positions, gives rows."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any, /) -> Any: ...
+
+
 @dataclass(frozen=True)
 class Head:
     """A trained head: a multinomial logistic regression on embeddings, as plain arrays.
@@ -155,7 +172,7 @@ class WholeBatch:
             held out; NaN where none did.
         trained: bool of shape (m,), which of them the candidate trained on.
         rest: how many other faces show a class: those that the validation faces stand for.
-        embeddings: of shape (n, d), of all faces.
+        embeddings: of shape (n, d), of all faces; read a block at a time.
         unlabelled: bool of shape (n,), which of them have no label yet.
     """
 
@@ -164,7 +181,7 @@ class WholeBatch:
     out_of_fold: np.ndarray
     trained: np.ndarray
     rest: float
-    embeddings: np.ndarray
+    embeddings: Rows
     unlabelled: np.ndarray
 
 

@@ -127,6 +127,7 @@ class ExtractFaces(Block):
     faces_per_track: Count
     max_megapixels: Positive
     stall_seconds: Positive
+    precision: Literal["float32", "bfloat16"]
     device: Device
 
 
@@ -150,6 +151,11 @@ class Embed(Block):
         if model not in EMBEDDERS and not re.fullmatch(ONNX_PATTERN, model):
             raise ValueError(f"allowed: {', '.join(EMBEDDERS)}, models/embedders/NAME.onnx")
         return model
+
+
+class LinkDuplicates(Block):
+    min_cosine: Share
+    min_similarity: Share
 
 
 class MergeLabels(Block):
@@ -218,8 +224,15 @@ class SampleValidation(Block):
     size: Count
     reserve: Annotated[int, Field(ge=0)]
     max_share: Annotated[float, Field(gt=0, lt=1)]
+    max_faces: Annotated[int, Field(ge=100)]
     pca_components: Count
     strata: Count
+
+    @model_validator(mode="after")
+    def _enough(self) -> Self:
+        if self.max_faces < self.size + self.reserve:
+            raise ValueError("max_faces: must be at least size + reserve")
+        return self
 
 
 class SampleUncertain(Block):
@@ -306,6 +319,7 @@ class Settings(Block):
     engine: Engine
     extract_faces: ExtractFaces
     embed: Embed
+    link_duplicates: LinkDuplicates
     merge_labels: MergeLabels
     train: Train
     eval_overfit: Evaluation

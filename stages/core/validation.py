@@ -5,12 +5,12 @@ import math
 import numpy as np
 import pandas as pd
 
+from stages.core.records import Ids
+
 EXTENSION = "extension"
 
 
-def draw_groups(
-    groups: np.ndarray, share: float, rng: np.random.Generator
-) -> tuple[np.ndarray, float]:
+def draw_groups(groups: Ids, share: float, rng: np.random.Generator) -> tuple[np.ndarray, float]:
     """Draw at random a share of the groups, rounded up: the first phase of the sample.
 
     A validation face closes its whole photo or track to training, so that without this a small
@@ -19,9 +19,20 @@ def draw_groups(
     Returns:
         The mask (n,) of the drawn groups' faces, and the probability of each group to be drawn.
     """
-    names = np.unique(groups)
-    drawn = rng.permutation(names)[: math.ceil(share * len(names))]
-    return np.isin(groups, drawn), len(drawn) / max(len(names), 1)
+    place, names = pd.factorize(pd.Series(groups), sort=True)
+    drawn = np.zeros(len(names), dtype=bool)
+    drawn[rng.permutation(len(names))[: math.ceil(share * len(names))]] = True
+    return drawn[place], drawn.sum() / max(len(names), 1)
+
+
+def thinned(frame: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Return `size` of the frame's faces at random, in their order; all where there are no more.
+
+    Double sampling (Särndal et al., Model Assisted Survey Sampling, 1992, chapter 9): clusters of
+    so many show the frame's strata nearly as all of it would, and every face is as likely as
+    before to be drawn in the end.
+    """
+    return frame if len(frame) <= size else np.sort(rng.choice(frame, size, replace=False))
 
 
 def stratified_sample(strata: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pandas as pd
-from scipy.special import softmax
 
+from stages.core.head import softmax
 from stages.core.records import UNRESOLVED
 from stages.core.rounds import order_of
 
@@ -105,7 +105,7 @@ def _posterior(answers: pd.DataFrame, independent: np.ndarray) -> pd.DataFrame:
     )
     said = log_errors.loc[pd.MultiIndex.from_frame(answers[["worker", "label"]])]
     log_likelihood = said.groupby(answers["task"].to_numpy()).sum() + log_priors
-    return pd.DataFrame(softmax(log_likelihood.to_numpy(), axis=1), log_likelihood.index, labels)
+    return pd.DataFrame(softmax(log_likelihood.to_numpy()), log_likelihood.index, labels)
 
 
 AGGREGATIONS = {"majority": majority, "dawid-skene": dawid_skene}

@@ -6,7 +6,7 @@ import numpy as np
 
 from stages.core.confusion import METRICS, confusion_by_group, figures
 from stages.core.evaluation import Judged, counted
-from stages.core.head import predict
+from stages.core.head import blocks, predict
 from stages.core.intervals import Error, deviation, share_interval
 from stages.core.records import Head, WholeBatch
 from stages.core.resampling import LENT, bootstrap_confusions, lend_faces
@@ -73,11 +73,15 @@ def prediction_agreement(batch: WholeBatch, accepted: Head, candidate: Head) -> 
     n = int(batch.unlabelled.sum())
     if n == 0:
         return {"faces": 0, "agreement": None, "kappa": None}
-    said = [
-        predict(head, batch.embeddings).argmax(axis=1)[batch.unlabelled]
-        for head in (accepted, candidate)
-    ]
-    shares = [np.bincount(one, minlength=len(candidate.classes)) / n for one in said]
-    agreed, by_chance = float((said[0] == said[1]).mean()), float(shares[0] @ shares[1])
+    both = np.zeros((len(accepted.classes), len(candidate.classes)))
+    for rows in blocks(len(batch.unlabelled)):
+        features = batch.embeddings[rows]
+        before, after = (
+            predict(head, features).argmax(axis=1)[batch.unlabelled[rows]]
+            for head in (accepted, candidate)
+        )
+        np.add.at(both, (before, after), 1)
+    agreed = float(np.trace(both)) / n
+    by_chance = float((both.sum(axis=1) / n) @ (both.sum(axis=0) / n))
     kappa = (agreed - by_chance) / (1 - by_chance) if by_chance < 1 else 1.0
     return {"faces": n, "agreement": agreed, "kappa": kappa}

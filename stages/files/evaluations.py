@@ -67,6 +67,11 @@ def read_whole_batch(settings: Settings) -> WholeBatch:
     faces, embeddings, labelled = read_pool(settings)
     ours = labelled[labelled["batch"] == settings.pool]
     before = ours[ours["round"] != candidate]
+    # A label of a copy is its original's, which stands for both.
+    original = faces["duplicate_of"].fillna(faces["face_id"])
+    asked_about, asked_before = (
+        original[faces["face_id"].isin(some["face_id"])] for some in (ours, before)
+    )
     asked = ours[(ours["round"] == candidate) & (ours["purpose"] == "validation")]
     usable = float(asked["label"].isin(settings.classes).mean()) if len(asked) else 0.0
     known = before[before["label"].isin(settings.classes)]
@@ -78,11 +83,9 @@ def read_whole_batch(settings: Settings) -> WholeBatch:
         features=read_features(known, embedding_width(settings.batches)),
         out_of_fold=held_out.reindex(known["face_id"]).to_numpy(dtype=np.float64),
         trained=(known["split"] == "train").to_numpy(),
-        rest=max(int(faces["duplicate_of"].isna().sum()) - len(before), 0) * usable,
+        rest=(int(faces["duplicate_of"].isna().sum()) - asked_before.nunique()) * usable,
         embeddings=embeddings,
-        unlabelled=(
-            faces["duplicate_of"].isna() & ~faces["face_id"].isin(ours["face_id"])
-        ).to_numpy(),
+        unlabelled=(faces["duplicate_of"].isna() & ~faces["face_id"].isin(asked_about)).to_numpy(),
     )
 
 

@@ -2,20 +2,28 @@
 
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from stages.core.errors import FaceloopError
 from stages.core.records import LABELLED
 from stages.core.settings import Settings
-from stages.files.tables import LABELLED_DIR, read_batch, read_csv, read_embeddings
+from stages.files.tables import (
+    DUPLICATES_DIR,
+    LABELLED_DIR,
+    StoredEmbeddings,
+    read_batch,
+    read_csv,
+    read_parquet,
+)
+
+POOL = ["face_id", "group", "duplicate_of"]
 
 
 class PoolTables(NamedTuple):
-    """faces: the batch's table; embeddings: (n_faces, d), memory-mapped; labelled: all rounds."""
+    """faces: columns of POOL; embeddings: (n_faces, d), on disk; labelled: all rounds."""
 
     faces: pd.DataFrame
-    embeddings: np.ndarray
+    embeddings: StoredEmbeddings
     labelled: pd.DataFrame
 
 
@@ -30,14 +38,18 @@ def pool_batch(settings: Settings) -> str:
     return settings.pool
 
 
-def read_pool(settings: Settings) -> PoolTables:
+def read_pool(settings: Settings, *more: str) -> PoolTables:
     """Return the tables that the sampling stages pick from.
+
+    Args:
+        settings: batches and the candidate round.
+        more: columns of the face table beside those of POOL.
 
     Raises:
         FaceloopError: there is no batch yet, or its embeddings are not of these faces.
     """
     batch = pool_batch(settings)
-    faces, embeddings = read_batch(batch), read_embeddings(batch)
+    faces, embeddings = read_distinct(batch, *more), StoredEmbeddings(batch)
     if len(faces) != len(embeddings):
         raise FaceloopError(
             f"batch {batch} has {len(faces)} faces and {len(embeddings)} embeddings: "
@@ -45,3 +57,21 @@ def read_pool(settings: Settings) -> PoolTables:
         )
     labelled = read_csv(LABELLED_DIR / f"{settings.rounds.candidate}.csv", LABELLED)
     return PoolTables(faces, embeddings, labelled)
+
+
+def read_distinct(batch: str, *more: str) -> pd.DataFrame:
+    """Return a batch's faces, `duplicate_of` being what extraction and link_duplicates found.
+
+    It names an original always, never a copy: where the original of a copy was linked to another
+    face, the copy is that one's too.
+
+    Raises:
+        FaceloopError: the face table or the table of links is not here.
+    """
+    faces = read_batch(batch, [*POOL, *more])
+    links = read_parquet(DUPLICATES_DIR / f"{batch}.parquet")
+    original = dict(zip(links["face_id"], links["duplicate_of"], strict=True))
+    for column in ("duplicate_of", "face_id"):
+        linked = faces[column].isin(links["face_id"])
+        faces.loc[linked, "duplicate_of"] = faces.loc[linked, column].map(original)
+    return faces
