@@ -27,6 +27,7 @@ from stages import (
     eval_shadow,
     extract_faces,
     gate,
+    link_duplicates,
     merge_labels,
     sample_diverse,
     sample_relabel,
@@ -339,6 +340,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     with made.here():
         extract_faces.main("drawn")
         embed.main("drawn")
+        link_duplicates.main("drawn")
     yield made
 
 
