@@ -237,3 +237,8 @@ def test_a_folder_of_labels_that_is_no_round_is_refused(project: Any) -> None:
     (project.root / "labels/round-one").mkdir()
     with pytest.raises(FaceloopError, match="labels/round-one: a round is named like o01-i00"):
         known_rounds(Rounds(accepted="prior", candidate="o00-i00", rejected=[], without_gain=0))
+
+
+def test_a_validation_set_larger_than_what_is_clustered_is_refused(params: Path) -> None:
+    edit(params, r"^  reserve: 20", "  reserve: 20000")
+    assert "max_faces: must be at least size + reserve" in message_of(params)
