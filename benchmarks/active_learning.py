@@ -91,7 +91,7 @@ def run_arm(prepared: Path, folder: Path, arm: str, seed: int, rounds: int) -> p
     truth = read_truth()
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "data").mkdir(parents=True)
-    for made in ("faces", "embeddings"):
+    for made in ("faces", "embeddings", "duplicates"):
         (folder / "data" / made).symlink_to((prepared / "data" / made).resolve())
     with project(folder, {**EMBEDDED, **ROUND, **ARMS[arm], "seed": seed}):
         truth[["source", "label"]].to_csv(TRUTH_FILE, index=False)

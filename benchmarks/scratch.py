@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from loop.edit_params import edit_params
-from stages import embed, extract_faces
+from stages import embed, extract_faces, link_duplicates
 from stages.core.rounds import PRIOR, SEED_ROUND
 from stages.files.media import RAW_DIR
-from stages.files.tables import EMBEDDINGS_DIR, FACES_DIR
+from stages.files.tables import DUPLICATES_DIR, EMBEDDINGS_DIR, FACES_DIR
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -65,6 +65,8 @@ def extract_once(batch: str) -> None:
 
 
 def embed_once(batch: str) -> None:
-    """Run embed, unless this scratch project holds the batch's embeddings already."""
+    """Run embed and link_duplicates, unless this scratch project holds their outs already."""
     if not (EMBEDDINGS_DIR / f"{batch}.npy").is_file():
         embed.main(batch)
+    if not (DUPLICATES_DIR / f"{batch}.parquet").is_file():
+        link_duplicates.main(batch)
