@@ -63,6 +63,12 @@ def test_faces_and_embeddings_are_the_same_bytes_on_either_engine(project: Any, 
     assert outs() == local
 
 
+def test_a_node_with_other_code_does_no_work(monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
+    monkeypatch.setattr(ray_data, "_code", lambda: "of another version")
+    assert dict(map_shards(abs, [-1, 2], RAY)) == {-1: 1, 2: 2}
+    assert "2 of 2 are tried once more here" in capfd.readouterr().err
+
+
 def test_without_ray_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with pytest.raises(FaceloopError, match=r"faceloop\[ray\]"):

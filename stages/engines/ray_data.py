@@ -6,6 +6,7 @@ or its node dies; what it gives up after that is tried once more here.
 """
 
 import faulthandler
+import hashlib
 import os
 import pickle
 import sys
@@ -89,7 +90,7 @@ def _map(
     many = workers or gpus or int(ray.cluster_resources()["CPU"])
     done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
         _Working,
-        fn_constructor_args=(pickle.dumps(work), Path.cwd(), sys.path),
+        fn_constructor_args=(pickle.dumps(work), Path.cwd(), sys.path, _code()),
         batch_size=1,
         compute=ray.data.ActorPoolStrategy(size=max(1, min(many, len(rows)))),
         num_gpus=1 if gpus else None,
@@ -99,10 +100,18 @@ def _map(
         yield row["at"], pickle.loads(row["result"])
 
 
+def _code() -> str:
+    """Return a digest of faceloop's stages as they lie here."""
+    files = sorted(Path(__file__).parents[1].rglob("*.py"))
+    return hashlib.sha256(b"|".join(file.read_bytes() for file in files)).hexdigest()
+
+
 class _Working:
     """An actor: it keeps what `work` has loaded from one shard to the next."""
 
-    def __init__(self, work: bytes, folder: Path, path: Sequence[str]) -> None:
+    def __init__(self, work: bytes, folder: Path, path: Sequence[str], code: str) -> None:
+        if code != _code():
+            raise RuntimeError("faceloop on this node is not that of the machine that started it")
         os.chdir(folder)
         sys.path += [place for place in path if place not in sys.path]
         self._work = pickle.loads(work)
