@@ -46,8 +46,8 @@ def extract_all(sources: list[Source], settings: Settings) -> dict[str, str]:
     clear_unfinished()
     wanted = settings.extract_faces
     todo = [source for source in sources if not is_finished(folder_of(source, wanted))]
-    threads = threads_each(settings.engine, len(todo))
-    work = partial(extract_source, settings=wanted, threads=threads)
+    todo.sort(key=lambda source: -source.path.stat().st_size)  # the longest first, not at the end
+    work = partial(extract_source, settings=wanted, threads=threads_each(settings.engine))
     done = map_shards(work, todo, settings.engine)
     lost: dict[str, str] = {}
     for source, result in tqdm(

@@ -48,9 +48,10 @@ from stages.files.tables import (
     write_csv,
     write_parquet,
 )
+from stages.shards.sources import PRELOAD
 
 # Worker processes fork from one that has imported what they need; it is one for all tests.
-set_forkserver_preload(["stages.shards.sources"])
+set_forkserver_preload([*PRELOAD, "stages.shards.crops"])
 ensure_running()
 
 ROOT = Path(__file__).resolve().parents[1]

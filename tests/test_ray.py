@@ -76,4 +76,4 @@ def test_without_ray_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_process_on_a_cluster_has_one_thread() -> None:
-    assert threads_each(RAY, 5) == 1
+    assert threads_each(RAY) == 1

@@ -6,6 +6,7 @@ from typing import TypeVar
 from stages.core.settings import Engine
 from stages.engines.local import Lost, cores, run_here
 
+MOST_THREADS = 4  # of a process: each holds a picture in memory
 Shard = TypeVar("Shard")
 Result = TypeVar("Result")
 
@@ -34,7 +35,6 @@ def map_shards(
     return run_on_ray(work, shards, workers, settings.address)
 
 
-def threads_each(settings: Engine, n_shards: int) -> int:
-    """Return how many threads a process has for itself when all work."""
-    here = settings.name == "local"
-    return max(1, cores() // count_workers(settings, n_shards)) if here else 1
+def threads_each(settings: Engine) -> int:
+    """Return how many threads a process may use beside the others: the last one has the machine."""
+    return min(cores(), MOST_THREADS) if settings.name == "local" else 1

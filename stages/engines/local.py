@@ -3,6 +3,7 @@
 import faulthandler
 import multiprocessing
 import os
+import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -90,12 +91,15 @@ def run_here(
 
 
 def _context(work: Callable[..., Any]) -> Any:
-    """Return how processes start: forked from a clean one that has imported `work`, if possible."""
+    """Return how processes start: forked, if possible, from a clean one that has imported `work`
+    and what its module's PRELOAD names.
+    """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     function = work.func if isinstance(work, partial) else work
-    context.set_forkserver_preload([function.__module__])
+    heavy = getattr(sys.modules[function.__module__], "PRELOAD", ())
+    context.set_forkserver_preload([function.__module__, *heavy])
     return context
 
 

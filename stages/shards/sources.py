@@ -9,29 +9,31 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, partial
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
-import torch
 
-from stages.core import anchors, areas, detection, extraction, faces, networks, tracks
-from stages.core.extraction import Found, find_faces, look
 from stages.core.faces import in_batch
 from stages.core.records import FACES, REJECTED, as_table, stacked
 from stages.core.settings import ExtractFaces
-from stages.engines import ahead
 from stages.engines.ahead import map_ahead
 from stages.engines.local import still_alive
-from stages.files import crops, extracted, media, weights
 from stages.files.crops import encode_crop
 from stages.files.extracted import WORK_DIR, Crops, read_faces, read_rejected, writing
 from stages.files.media import Picture, Unreadable, read_pictures, source_name
-from stages.files.weights import MTCNN, load_mtcnn, pick_device
 
+if TYPE_CHECKING:  # torch takes seconds to import, and only workers need it
+    from facenet_pytorch import MTCNN
+
+    from stages.core.extraction import Found
+
+PRELOAD = ("stages.core.extraction", "stages.files.weights")  # what workers are forked with
 CODE = (
-    *(anchors, areas, detection, extraction, faces, networks, tracks),
-    *(ahead, crops, extracted, media, weights),
+    *("core.anchors", "core.areas", "core.detection", "core.extraction", "core.faces"),
+    *("core.networks", "core.tracks", "engines.ahead", "files.crops", "files.extracted"),
+    *("files.media", "files.weights", "shards.sources"),
 )
 PACKAGES = ("av", "facenet-pytorch", "numpy", "pillow", "scipy", "torch", "torchvision")
 PLACED = {**FACES, "folder": "int64", "at": "int64", "bytes": "int64"}
@@ -54,8 +56,8 @@ def folder_of(source: Source, settings: ExtractFaces) -> Path:
 @cache
 def _code() -> str:
     """Return a digest of the code and the versions that a source's faces depend on."""
-    files = [__file__, *(str(module.__file__) for module in CODE)]
-    parts = [Path(file).read_bytes() for file in files]
+    specs = [find_spec(f"stages.{name}") for name in CODE]
+    parts = [Path(str(spec.origin)).read_bytes() for spec in specs if spec]
     parts += [f"{name} {version(name)}".encode() for name in PACKAGES]
     return hashlib.sha256(b"|".join(parts)).hexdigest()
 
@@ -81,16 +83,22 @@ def extract_source(source: Source, settings: ExtractFaces, threads: int) -> None
             writer.reject("no face found")
 
 
-def _faces_of(source: Source, settings: ExtractFaces, threads: int) -> Iterator[Found | str]:
+def _faces_of(source: Source, settings: ExtractFaces, threads: int) -> "Iterator[Found | str]":
     """Read, look, cut: pictures are read on this thread and looked at on others."""
+    from stages.core.extraction import find_faces, look
+
     looking = partial(look, mtcnn=_detector(settings), settings=settings)
     looked = map_ahead(looking, _while_alive(source, settings), threads)
     return find_faces(looked, source.digest, settings, settings.faces_per_track)
 
 
 @cache
-def _detector(settings: ExtractFaces) -> MTCNN:
+def _detector(settings: ExtractFaces) -> "MTCNN":
     """Load MTCNN, once a process; a picture takes one thread: several are looked at at once."""
+    import torch
+
+    from stages.files.weights import load_mtcnn, pick_device
+
     torch.set_num_threads(1)
     return load_mtcnn(settings.min_face_px, pick_device(settings.device))
 
