@@ -10,14 +10,13 @@ depends on what the weights were trained for, but cosines of the true network ma
 import argparse
 import tempfile
 import time
-import zipfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,18 +24,15 @@ import torch
 from facenet_pytorch import InceptionResnetV1
 from PIL import Image
 
+from benchmarks.extraction import watch
 from benchmarks.real_faces import print_table
 from benchmarks.scratch import DATA, project
-from stages import embed
 from stages.core.embedding import CPU, CPU_BATCH, Embedder, resnet_features
 from stages.core.records import FACES, as_table
 from stages.files.crops import crops_path, encode_crop, write_crops
-from stages.files.packed import locate_crops
 from stages.files.tables import FACES_DIR, write_parquet
 
 FACES_OF_STAGE = (2_000, 20_000)
-CROPS_OF_PACK = (200_000, 1_000_000)
-SCATTER = 0x9E3779B97F4A7C15  # odd: no two face ids are equal, and their order is another
 PX = 160
 CALIBRATED_ON = 64  # crops
 README = "facenet-pytorch, as its README shows: one at a time"
@@ -44,7 +40,6 @@ TOGETHER = f"facenet-pytorch, {CPU_BATCH} at a time"
 SHIPPED = "+ bfloat16: as shipped, 1 process x 2 threads"
 WORKERS = "as shipped, 2 processes x 1 thread"
 Run = Callable[[], np.ndarray]
-Result = TypeVar("Result")
 
 
 @cache
@@ -176,55 +171,15 @@ def write_batch(batch: str, n: int) -> None:
     write_crops(packed, crops_path(batch))
 
 
-def peak_mb() -> float:
-    """Return the most memory that this process has held so far, MB (Linux).
-
-    Not `ru_maxrss`: a process inherits that of the one that started it.
-    """
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1000
-
-
 def run_stage(folder: Path, n: int) -> dict[str, Any]:
-    """Embed a batch of n faces as the stage does; return what it took."""
-    torch.set_num_threads(1)
+    """Embed a batch of n faces as the stage does; return what it took, its workers counted in."""
     with project(folder, {"batches": [f"b{n}"], "embed.device": "cpu"}):
-        before, start = peak_mb(), time.perf_counter()
-        embed.main(f"b{n}")
-        seconds = time.perf_counter() - start
-    return {
-        "faces": n,
-        "MB before": round(before),
-        "MB at most": round(peak_mb()),
-        "faces a second": round(n / seconds),
-    }
-
-
-def open_pack(folder: Path, n: int, by_place: bool) -> dict[str, Any]:
-    """Find all crops of a pack; return what it took."""
-    names = np.fromiter((b"%016x" % at for at in range(n)), dtype="S16", count=n)
-    with project(folder, {"batches": []}):
-        before, start = peak_mb(), time.process_time()
-        if by_place:
-            locate_crops(f"pack{n}", names)
-        else:
-            zipfile.ZipFile(crops_path(f"pack{n}"))
-        return {
-            "crops found by": "places" if by_place else "zipfile",
-            "crops": n,
-            "CPU seconds": f"{time.process_time() - start:.1f}",
-            "MB more": round(peak_mb() - before),
-        }
-
-
-def alone(function: Callable[..., Result], *words: Any) -> Result:
-    """Call a function in a process of its own, where only its own memory counts."""
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(function, *words).result()
+        seconds, peak = watch("-m", "stages.embed", f"b{n}")
+    return {"faces": n, "seconds": seconds, "faces a second": n / seconds, "peak MB": peak / 1e6}
 
 
 def main() -> None:
-    """Print the three tables."""
+    """Print the two tables."""
     parser = argparse.ArgumentParser(prog="benchmarks.embedding", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="in which all levers take turns")
     rounds = parser.parse_args().rounds
@@ -234,11 +189,7 @@ def main() -> None:
         with project(folder, {"batches": []}):
             for n in FACES_OF_STAGE:
                 write_batch(f"b{n}", n)
-            for n in CROPS_OF_PACK:
-                write_crops({f"{at:016x}": b"jpeg" for at in range(n)}, crops_path(f"pack{n}"))
-        print_table(pd.DataFrame([alone(run_stage, folder, n) for n in FACES_OF_STAGE]))
-        ways = [(n, by_place) for n in CROPS_OF_PACK for by_place in (False, True)]
-        print_table(pd.DataFrame([alone(open_pack, folder, *way) for way in ways]))
+        print_table(pd.DataFrame([run_stage(folder, n) for n in FACES_OF_STAGE]), 0)
 
 
 if __name__ == "__main__":

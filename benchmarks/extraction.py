@@ -142,7 +142,7 @@ def measure_memory(work: Path) -> pd.DataFrame:
         with project(work / "memory", changes):
             link_batch(batch, [long])
             _forget()
-            seconds, peak = _watch("-m", "stages.extract_faces", batch)
+            seconds, peak = watch("-m", "stages.extract_faces", batch)
             rows.append(
                 {
                     "video s": length_s,
@@ -175,21 +175,21 @@ def repeat(clip: Path, path: Path, times: int) -> None:
                 target.mux(packet)
 
 
-def _watch(*words: str) -> tuple[float, int]:
-    """Return the wall seconds of a Python process, and the peak of what it and its own hold."""
+def watch(*words: str) -> tuple[float, int]:
+    """Return the wall seconds of a Python process, and the peak bytes of it and its workers."""
     started, peak = time.perf_counter(), 0
     running = subprocess.Popen(
         [sys.executable, *words], env=_environment(), stdout=sys.stderr, start_new_session=True
     )
     while running.poll() is None:
-        peak = max(peak, sum(_held(running.pid)))
+        peak = max(peak, sum(held(running.pid)))
         time.sleep(0.5)
     if running.returncode:
         raise subprocess.CalledProcessError(running.returncode, words)
     return time.perf_counter() - started, peak
 
 
-def _held(session: int) -> Iterator[int]:
+def held(session: int) -> Iterator[int]:
     """Yield the bytes of each process of a session; what several share is counted once."""
     for process in psutil.process_iter():
         try:
