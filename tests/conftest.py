@@ -1,5 +1,6 @@
 """Scratch projects in a temporary folder: stages and commands run in process, on tiny data."""
 
+import faulthandler
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -272,11 +273,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 
 @pytest.fixture
-def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let the local engine work in this process, where what a test patches is seen."""
     monkeypatch.setattr(
         engine, "run_here", lambda work, shards, workers: ((one, work(one)) for one in shards)
     )
+    yield
+    faulthandler.cancel_dump_traceback_later()  # a worker that says nothing more is ended
 
 
 @pytest.fixture(scope="session")
