@@ -63,15 +63,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.pool", description=__doc__)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "faceloop-pool")
     parser.add_argument("--only", nargs="+", choices=["ours", "peers"], default=["ours", "peers"])
-    parser.add_argument("--pools", nargs="+", default=list(POOLS), metavar="FACESxWIDTH")
+    parser.add_argument("--pools", nargs="+", metavar="FACESxWIDTH", help="else each part's own")
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
     arguments = parser.parse_args()
+    work = arguments.work
     if "ours" in arguments.only:
-        work, stages = arguments.work, arguments.stages
-        rows = [row for pool in arguments.pools for row in measure_stages(work, pool, stages)]
+        pools = arguments.pools or POOLS
+        rows = [row for pool in pools for row in measure_stages(work, pool, arguments.stages)]
         print_table(pd.DataFrame(rows), 2)
     if "peers" in arguments.only:
-        rows = [row for pool in PEER_POOLS for row in measure_peers(arguments.work, pool)]
+        pools = arguments.pools or PEER_POOLS
+        rows = [row for pool in pools for row in measure_peers(work, pool)]
         print_table(pd.DataFrame(rows), 2)
 
 

@@ -20,7 +20,8 @@ from stages.core.records import BOX, p_columns
 from stages.engines.ahead import map_ahead
 from stages.engines.local import cores
 from stages.files.crops import decode_crop, encode_crop
-from stages.files.media import Unreadable, read_pictures, sha256_of
+from stages.files.digest import sha256_of
+from stages.files.media import Unreadable, read_pictures
 from stages.files.weights import load_mtcnn, load_network, pick_device, weights_path
 
 Face = tuple[dict[str, Any], np.ndarray]  # its row of a face table, and its crop

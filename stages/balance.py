@@ -12,7 +12,7 @@ from stages.core.records import Head
 from stages.core.settings import Settings
 from stages.core.targets import CLASS
 from stages.files.console import run_stage
-from stages.files.heads import MODELS_DIR, read_head
+from stages.files.heads import MODELS_DIR, read_head, read_out_of_fold
 from stages.files.params import read_params
 from stages.files.pool import PoolTables, pool_batch, read_pool
 from stages.files.sources import read_sources
@@ -91,7 +91,7 @@ def random_labels(
 ) -> RandomLabels:
     """Return the randomly drawn labels of all batches, with probabilities of unseen faces."""
     random = drawn_at_random(labelled, settings.classes, settings.rounds.rejected)
-    out_of_fold = pd.read_parquet(MODELS_DIR / f"{settings.rounds.candidate}.out_of_fold.parquet")
+    out_of_fold = read_out_of_fold(settings.rounds.candidate)
     p = predict(head, read_features(random, width))
     return unseen_probabilities(random, p, out_of_fold, settings.classes)
 

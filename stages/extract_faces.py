@@ -13,8 +13,9 @@ from stages.engines.engine import map_shards, threads_each
 from stages.engines.local import Lost
 from stages.files.console import run_stage
 from stages.files.crops import crops_path, write_crops
+from stages.files.digest import sha256_of
 from stages.files.extracted import clear_unfinished, is_finished
-from stages.files.media import MEDIA_SUFFIXES, list_sources, sha256_of
+from stages.files.media import MEDIA_SUFFIXES, list_sources
 from stages.files.params import read_params
 from stages.files.tables import FACES_DIR, write_csv, write_parquet
 from stages.shards.sources import Source, extract_source, folder_of, gather

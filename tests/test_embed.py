@@ -31,7 +31,7 @@ from stages.core.embedding import (
 from stages.core.errors import FaceloopError
 from stages.core.settings import OnnxInput
 from stages.files import weights
-from stages.files.media import sha256_of
+from stages.files.digest import sha256_of
 from stages.files.params import read_params
 from stages.files.tables import EMBEDDINGS_DIR, read_batch, read_embeddings
 from stages.files.weights import DOWNLOADED, fetch_weights, load_mtcnn, load_network, pick_device

@@ -22,8 +22,9 @@ from stages.core.records import FACES, LANDMARKS, REJECTED, as_table, boxes_of
 from stages.core.settings import ExtractFaces
 from stages.engines.local import still_alive
 from stages.files.crops import decode_crop, read_crops
+from stages.files.digest import sha256_of
 from stages.files.extracted import WORK_DIR, is_finished, read_rejected, writing
-from stages.files.media import list_sources, sha256_of
+from stages.files.media import list_sources
 from stages.files.params import read_params
 from stages.files.tables import FACES_DIR, read_batch, read_csv, read_embeddings
 from stages.shards.sources import CODE, Source, extract_source, folder_of

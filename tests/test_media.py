@@ -12,14 +12,8 @@ import pytest
 from PIL import Image
 
 from stages.core.errors import FaceloopError
-from stages.files.media import (
-    Picture,
-    Unreadable,
-    list_sources,
-    read_photo,
-    read_pictures,
-    sha256_of,
-)
+from stages.files.digest import sha256_of
+from stages.files.media import Picture, Unreadable, list_sources, read_photo, read_pictures
 
 RED, GREEN, BLUE = (250, 10, 10), (10, 250, 10), (10, 10, 250)
 

@@ -17,9 +17,10 @@ from safetensors.numpy import save
 from loop import verify
 from loop.cli import main
 from stages.core.errors import FaceloopError
+from stages.files.digest import sha256_of
 from stages.files.heads import read_head
 from stages.files.labels import LONGEST_LINE, read_queue, read_vote_file
-from stages.files.media import RAW_DIR, Unreadable, read_pictures, sha256_of, source_name
+from stages.files.media import RAW_DIR, Unreadable, read_pictures, source_name
 from stages.files.params import read_params
 from stages.files.weights import DOWNLOADED, SHA256, SHIPPED_DIR, load_network
 

@@ -8,8 +8,9 @@ from tqdm import tqdm
 
 from loop.exchange.said import Found, Said
 from stages.core.records import NOT_A_FACE, UNSURE
+from stages.files.digest import sha256_of
 from stages.files.labels import check_label
-from stages.files.media import PHOTO_SUFFIXES, sha256_of
+from stages.files.media import PHOTO_SUFFIXES
 
 
 def write_folders(folder: Path, crops: Mapping[str, bytes], classes: Sequence[str]) -> str:

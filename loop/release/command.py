@@ -12,8 +12,8 @@ from loop.release.dataset import released_parts, write_parts
 from loop.release.model import write_model
 from loop.release.model_card import model_card
 from stages.core.errors import FaceloopError
+from stages.files.digest import sha256_of
 from stages.files.labels import LABELS_DIR
-from stages.files.media import sha256_of
 
 GUIDELINES = LABELS_DIR / "GUIDELINES.md"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from loop.release.dataset import COLUMNS
-from stages.files.media import sha256_of
+from stages.files.digest import sha256_of
 
 CONTEXT = {
     "@language": "en",

@@ -13,8 +13,8 @@ from stages.core.held_out import certain_above
 from stages.core.onnx_head import onnx_of
 from stages.core.randomness import generator
 from stages.core.records import p_columns
+from stages.files.digest import sha256_of
 from stages.files.heads import MODELS_DIR
-from stages.files.media import sha256_of
 from stages.files.tables import write_array, write_json
 from stages.files.weights import weights_path
 

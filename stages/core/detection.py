@@ -7,6 +7,7 @@ gives every scale of the pyramid and every candidate's crop by a few look-ups a 
 from facenet-pytorch's own by rounding alone.
 """
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,7 +15,6 @@ import torch
 from facenet_pytorch import MTCNN
 from facenet_pytorch.models.utils.detect_face import batched_nms_numpy, bbreg, pad, rerec
 from PIL import Image
-from scipy.special import logit
 from torch.nn import Module
 from torchvision.ops import nms
 
@@ -86,11 +86,12 @@ def scan(
     height, width = (int((side - 1) * scale + 1) for side in areas.shape)
     windows = (height - NET_PX + 1) // STRIDE + 1  # the last may lack its last row
     step = max(STRIP_PX // width // STRIDE, 1)
+    logit = math.log(threshold / (1 - threshold))
     for first in range(0, windows, step):
         last = min(first + step, windows) - 1
         level = resample(areas, height, width, slice(STRIDE * first, STRIDE * last + NET_PX))
         seen = run(network, level)[0]
-        row, column = (seen[0] >= logit(threshold)).nonzero(as_tuple=True)
+        row, column = (seen[0] >= logit).nonzero(as_tuple=True)
         found = seen[:, row, column].T  # (n, 5)
         corner = torch.stack([column, row + first], dim=1).to(found) * STRIDE + 1
         edges = torch.cat([corner, corner + NET_PX - 1], dim=1).div(scale).floor()

@@ -19,9 +19,8 @@ Forward = Callable[[torch.Tensor], torch.Tensor]
 CPU = torch.device("cpu")
 # Kernels for convolutions and products are chosen by the number of crops, and round differently:
 # one number for all, the last few filled up, and no face's embedding depends on its neighbours.
-CPU_BATCH = (
-    32  # InceptionResnetV1 is fastest with it: 8 take a quarter more time a crop, 64 a tenth
-)
+# InceptionResnetV1 is fastest with this one: 8 take a quarter more time a crop, 64 a tenth.
+CPU_BATCH = 32
 LARGEST_GPU_BATCH = 512  # crops; a shard holds no more
 # InceptionResnetV1's widest layer reads and writes 2.3 MB a crop in float32; the rest is room for
 # what its kernels work in, and where it is not enough the batch is halved.

@@ -112,7 +112,7 @@ class Rounds(Block):
 
 class Engine(Block):
     name: Literal["local", "ray"]
-    workers: Count | Literal["auto"]
+    workers: AutoOrCount
     address: str | None
 
 

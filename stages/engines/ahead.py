@@ -25,7 +25,7 @@ def map_ahead(
                 waiting.append(pool.submit(work, next(reader)))
             except StopIteration:
                 break
-            except BaseException:
+            except Exception:
                 yield from (future.result() for future in waiting)
                 raise
             if len(waiting) > threads:

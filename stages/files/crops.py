@@ -3,6 +3,7 @@
 import io
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image
 
 from stages.core.errors import FaceloopError
 from stages.files.atomic import replacing
-from stages.files.tables import FACES_DIR
+from stages.files.tables import FACES_DIR, present
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -34,21 +35,34 @@ def write_crops(crops: Mapping[str, bytes], path: Path) -> None:
             pack.writestr(zipfile.ZipInfo(f"{face_id}.jpg", EPOCH), crops[face_id])
 
 
+@contextmanager
+def opened(batch: str) -> Iterator[zipfile.ZipFile]:
+    """Yield a batch's pack.
+
+    Raises:
+        FaceloopError: it is not there, is damaged, or lacks what is asked of it.
+    """
+    try:
+        with zipfile.ZipFile(present(crops_path(batch))) as pack:
+            yield pack
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise to_be_made_anew(batch, str(error)) from error
+
+
+def to_be_made_anew(batch: str, reason: str) -> FaceloopError:
+    """Return the error that says what is wrong with a pack, and how it is mended."""
+    return FaceloopError(f"{crops_path(batch)}: {reason}; run 'dvc repro -f extract_faces@{batch}'")
+
+
 def read_crops(batch: str, face_ids: Sequence[str]) -> Iterator[bytes]:
     """Yield the JPEG bytes of just these faces, in their order.
 
     Raises:
         FaceloopError: the pack is not there, or lacks a face.
     """
-    path = crops_path(batch)
-    try:
-        with zipfile.ZipFile(path) as pack:
-            for face_id in face_ids:
-                yield pack.read(f"{face_id}.jpg")
-    except FileNotFoundError as error:
-        raise FaceloopError(f"{path} is not here: run 'dvc repro' or 'dvc pull'") from error
-    except (KeyError, zipfile.BadZipFile) as error:
-        raise FaceloopError(f"{path}: {error}; run 'dvc repro -f extract_faces@{batch}'") from error
+    with opened(batch) as pack:
+        for face_id in face_ids:
+            yield pack.read(f"{face_id}.jpg")
 
 
 def decode_crop(jpeg: bytes) -> np.ndarray:

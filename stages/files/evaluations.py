@@ -8,7 +8,7 @@ import pandas as pd
 from stages.core.errors import FaceloopError
 from stages.core.records import LABELLED, HeldOut, WholeBatch, p_columns
 from stages.core.settings import Settings
-from stages.files.heads import MODELS_DIR, read_head
+from stages.files.heads import MODELS_DIR, read_head, read_out_of_fold
 from stages.files.pool import read_pool
 from stages.files.tables import (
     LABELLED_DIR,
@@ -76,7 +76,7 @@ def read_whole_batch(settings: Settings) -> WholeBatch:
     usable = float(asked["label"].isin(settings.classes).mean()) if len(asked) else 0.0
     known = before[before["label"].isin(settings.classes)]
     columns = p_columns(settings.classes)
-    held_out = pd.read_parquet(MODELS_DIR / f"{candidate}.out_of_fold.parquet")
+    held_out = read_out_of_fold(candidate)
     held_out = held_out[held_out["batch"] == settings.pool].set_index("face_id")[columns]
     return WholeBatch(
         truth=known["label"].map(settings.classes.index).to_numpy(dtype=np.int64),

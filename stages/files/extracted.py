@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,20 +63,17 @@ def writing(folder: Path) -> Iterator[Writer]:
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(UNFINISHED, folder.name, folder.parent))
-    writer = Writer(unfinished)
-    try:
-        yield writer
-    except BaseException:
-        writer.close()
-        shutil.rmtree(unfinished)
-        raise
-    writer.close()
-    try:
-        unfinished.rename(folder)
-    except OSError:
-        shutil.rmtree(unfinished)
-        if not folder.is_dir():
-            raise
+    with ExitStack() as cleaning:
+        cleaning.callback(shutil.rmtree, unfinished)
+        with closing(Writer(unfinished)) as writer:
+            yield writer
+        try:
+            unfinished.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+        else:
+            cleaning.pop_all()
 
 
 def is_finished(folder: Path) -> bool:

@@ -10,6 +10,7 @@ from safetensors.numpy import save
 from stages.core.errors import FaceloopError
 from stages.core.records import Head
 from stages.files.atomic import replacing
+from stages.files.tables import read_parquet
 
 MODELS_DIR = Path("models")
 ARRAYS = ("weight", "bias", "mean", "scale")
@@ -34,10 +35,7 @@ def read_out_of_fold(round_name: str) -> pd.DataFrame:
     Raises:
         FaceloopError: it is not there yet.
     """
-    path = MODELS_DIR / f"{round_name}.out_of_fold.parquet"
-    if not path.is_file():
-        raise FaceloopError(f"{path} is not here: run 'dvc repro' or 'dvc pull'")
-    return pd.read_parquet(path)
+    return read_parquet(MODELS_DIR / f"{round_name}.out_of_fold.parquet")
 
 
 def read_head(path: Path) -> Head:

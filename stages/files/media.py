@@ -1,6 +1,5 @@
 """Reading photos and videos that strangers made: whatever is wrong with one, the batch goes on."""
 
-import hashlib
 import math
 import struct
 import zlib
@@ -74,12 +73,6 @@ def source_name(path: Path, batch: str) -> str:
     """
     name = path.relative_to(RAW_DIR / batch).as_posix()
     return f"./{name}" if name.startswith(FORMULA_STARTS) else name
-
-
-def sha256_of(path: Path) -> str:
-    """Return the hex SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_pictures(path: Path, frames_per_second: float, max_megapixels: float) -> Iterator[Picture]:

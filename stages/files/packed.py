@@ -1,14 +1,12 @@
 """Reading packed crops by their places, so that no worker reads the pack's long directory anew."""
 
-import zipfile
 import zlib
 from collections.abc import Iterator
 from struct import Struct
 
 import numpy as np
 
-from stages.core.errors import FaceloopError
-from stages.files.crops import crops_path
+from stages.files.crops import crops_path, opened, to_be_made_anew
 
 # Before each crop: signature, method, CRC, sizes, length of its name and of what comes then
 # (PKWARE, .ZIP File Format Specification, 4.3.7).
@@ -27,17 +25,14 @@ def locate_crops(batch: str, face_ids: np.ndarray) -> np.ndarray:
     Raises:
         FaceloopError: the pack is not here, is damaged, or lacks a face.
     """
-    path = crops_path(batch)
-    try:
-        with zipfile.ZipFile(path) as pack:
-            offsets = [pack.NameToInfo[f"{name.decode()}.jpg"].header_offset for name in face_ids]
-    except FileNotFoundError as error:
-        raise FaceloopError(f"{path} is not here: run 'dvc repro' or 'dvc pull'") from error
-    except KeyError as error:
-        raise _to_be_made_anew(batch, f"there is no {error.args[0]} in it") from error
-    except zipfile.BadZipFile as error:
-        raise _to_be_made_anew(batch, str(error)) from error
-    return np.array(offsets, dtype=np.int64)
+    offsets = np.empty(len(face_ids), dtype=np.int64)
+    with opened(batch) as pack:
+        for at, face_id in enumerate(face_ids):
+            name = f"{face_id.decode()}.jpg"
+            if name not in pack.NameToInfo:
+                raise to_be_made_anew(batch, f"there is no {name} in it")
+            offsets[at] = pack.getinfo(name).header_offset
+    return offsets
 
 
 def read_packed(batch: str, face_ids: np.ndarray, offsets: np.ndarray) -> Iterator[bytes]:
@@ -56,16 +51,12 @@ def read_packed(batch: str, face_ids: np.ndarray, offsets: np.ndarray) -> Iterat
             pack.seek(offset)
             header = pack.read(LOCAL.size)
             if len(header) < LOCAL.size:
-                raise _to_be_made_anew(batch, f"{face_id.decode()} lies behind its end")
+                raise to_be_made_anew(batch, f"{face_id.decode()} lies behind its end")
             signature, method, crc, _, size, name_bytes, extra_bytes = LOCAL.unpack(header)
             name = pack.read(name_bytes)
             pack.seek(extra_bytes, 1)
             jpeg = pack.read(size)
             found = signature, method, name, zlib.crc32(jpeg)
             if found != (b"PK\3\4", 0, face_id + b".jpg", crc):
-                raise _to_be_made_anew(batch, f"{face_id.decode()} is damaged in it")
+                raise to_be_made_anew(batch, f"{face_id.decode()} is damaged in it")
             yield jpeg
-
-
-def _to_be_made_anew(batch: str, reason: str) -> FaceloopError:
-    return FaceloopError(f"{crops_path(batch)}: {reason}; run 'dvc repro -f extract_faces@{batch}'")

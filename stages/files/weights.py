@@ -1,6 +1,5 @@
 """Loading pretrained networks: facenet-pytorch's, or an ONNX file."""
 
-import hashlib
 import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from torch.hub import download_url_to_file
 
 from stages.core.errors import FaceloopError
 from stages.core.settings import Embed
+from stages.files.digest import sha256_of
 
 if TYPE_CHECKING:  # an extra: only those who embed with ONNX need it
     import onnxruntime
@@ -99,8 +99,7 @@ def weights_path(model: str) -> Path:
 
 def _verify(path: Path) -> str:
     """Return a file's SHA-256; whatever it holds, it must not be read before."""
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = sha256_of(path)
     if found != SHA256.get(path.name, found):
         mend = (
             "run 'pip install --force-reinstall facenet-pytorch==2.5.3'"

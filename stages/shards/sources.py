@@ -32,10 +32,10 @@ if TYPE_CHECKING:  # torch takes seconds to import, and only workers need it
 PRELOAD = ("stages.core.extraction", "stages.files.weights")  # what workers are forked with
 CODE = (
     *("core.anchors", "core.areas", "core.detection", "core.extraction", "core.faces"),
-    *("core.networks", "core.tracks", "engines.ahead", "files.crops", "files.extracted"),
-    *("files.media", "files.weights", "shards.sources"),
+    *("core.networks", "core.tracks", "engines.ahead", "files.crops", "files.digest"),
+    *("files.extracted", "files.media", "files.weights", "shards.sources"),
 )
-PACKAGES = ("av", "facenet-pytorch", "numpy", "pillow", "scipy", "torch", "torchvision")
+PACKAGES = ("av", "facenet-pytorch", "numpy", "pillow", "torch", "torchvision")
 PLACED = {**FACES, "folder": "int64", "at": "int64", "bytes": "int64"}
 AT_A_TIME = 10_000  # faces that are in memory as dicts
 
