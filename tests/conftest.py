@@ -19,6 +19,7 @@ from clones import three_rounds  # noqa: F401
 from PIL import Image
 from ruamel.yaml import YAML
 
+from benchmarks.label_project import CHROMIUM, chromium
 from loop.drawing.batch import draw_batch
 from stages import (
     balance,
@@ -350,9 +351,10 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    """Debian's Chromium, without a window."""
-    from benchmarks.label_project import chromium
-
+    """Debian's Chromium, without a window; where it is not, the test is skipped with the remedy."""
+    pytest.importorskip("playwright", reason="no playwright here: pip install playwright")
+    if not CHROMIUM:
+        pytest.skip("no Chromium here: apt-get install chromium, or CHROMIUM=/path/to/it")
     with chromium() as one:
         yield one
 

@@ -13,12 +13,11 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 import pytest
-from browsing import GUARD_MS, need_a_browser, press, ready, saved, shown
+from browsing import GUARD_MS, press, ready, saved, shown
 from PIL import Image
 
 from benchmarks.label_project import (
     BATCH,
-    CHROMIUM,
     ROOT,
     Served,
     draft_lines,
@@ -36,7 +35,7 @@ from stages.files.media import Unreadable
 from stages.files.params import read_params
 from stages.files.tables import read_csv
 
-need_a_browser(CHROMIUM)
+pytest.importorskip("starlette", reason="the page needs the extra: pip install -e .[label]")
 httpx = pytest.importorskip("httpx", reason="the tests of the guard need httpx")
 
 ROUND, FACES = "o00-i00", 60
