@@ -1,4 +1,4 @@
-# make run: the loop on the demo batch. make test, make lint: what CI runs.
+# make run: the loop on the demo batch. make test, make lint, make types: what CI runs.
 # Each makes .venv and installs the locked versions where they are missing.
 
 PYTHON ?= python3
@@ -6,14 +6,20 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 INSTALLED := $(VENV)/.installed
 
-.PHONY: bootstrap run test lint types lock benchmark
+.PHONY: bootstrap run test test-all lint types lock benchmark
 
 run: $(INSTALLED) bootstrap
 	dvc repro
 	faceloop status
 
+# A worker a core, each with one thread.
+PYTEST := OMP_NUM_THREADS=1 python -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup
+
 test: $(INSTALLED) bootstrap
-	python -m pytest
+	$(PYTEST) -m "not slow"
+
+test-all: $(INSTALLED) bootstrap
+	$(PYTEST)
 
 # What each clone must be told by itself: how git merges two branches, where plots' scripts are.
 bootstrap:

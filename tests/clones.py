@@ -1,15 +1,19 @@
 """Scratch clones of this project, with real git, real DVC and a remote beside them."""
 
+import atexit
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import warm
 
 from loop.drawing.batch import draw_batch
 from loop.page.drafts import Action, Answer, Draft
@@ -31,9 +35,19 @@ PEOPLE = {
 }
 
 
+@cache
+def warm_commands() -> str:
+    """Return a folder of commands for the front of PATH that start at once, as long as we run."""
+    folder = tempfile.TemporaryDirectory(prefix="warm-")
+    server = warm.lay(Path(folder.name))
+    atexit.register(folder.cleanup)
+    atexit.register(server.communicate)  # first: closes its stdin, which ends it
+    return folder.name
+
+
 def sh(command: str, folder: Path, exit_code: int = 0, **environment: str) -> str:
     """Run a shell command in a folder, as a person in the project's virtual environment would."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    path = os.pathsep.join([warm_commands(), str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
         command,
         shell=True,

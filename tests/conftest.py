@@ -88,6 +88,9 @@ SMALL: dict[str, Any] = {
     "sample_diverse.clusters": 3,
 }
 
+# Session fixtures that take long enough that only one worker of `make test` is to make them.
+COSTLY = ("three_rounds", "drawn", "browser")
+
 
 class Project:
     """A project folder with params.yaml, labels/ and data/, and hands to fill it."""
@@ -262,6 +265,14 @@ def jpeg(colour: tuple[int, int, int], size: int = 160) -> bytes:
     buffer = BytesIO()
     Image.new("RGB", (size, size), colour).save(buffer, "JPEG")
     return buffer.getvalue()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one worker of `make test` have all tests of a costly fixture, or else of a file."""
+    for item in items:
+        shared = [name for name in COSTLY if name in item.fixturenames]
+        item.add_marker(pytest.mark.xdist_group(shared[0] if shared else item.path.stem))
 
 
 @pytest.fixture

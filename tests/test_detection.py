@@ -120,7 +120,12 @@ def test_layers_run_unblocked_where_there_is_no_onednn(monkeypatch: pytest.Monke
         assert networks.LARGE_PX <= 260 * 270
         blocked = proposal(x)
         monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
-        torch.testing.assert_close(proposal(x), blocked, rtol=0, atol=1e-5)
+        apart = (proposal(x) - blocked).abs().amax((0, 2, 3))
+    # A sum of n products, added up in another order, is off by about sqrt(n) roundings of its size.
+    weights = [layer.weight for layer in proposal.small if isinstance(layer, torch.nn.Conv2d)]
+    n = sum(weight[0].numel() for weight in weights)
+    rounding = torch.finfo(torch.float32).eps * blocked.abs().amax((0, 2, 3))
+    assert (apart <= n**0.5 * rounding).all()
 
 
 def assert_same_faces(image: Image.Image, smallest_px: int) -> int:
@@ -167,6 +172,10 @@ def test_threads_may_share_a_detector(photo: Image.Image) -> None:
             np.testing.assert_array_equal(found.boxes, alone.boxes)
 
 
+@pytest.mark.skipif(
+    not torch.ops.mkldnn._is_mkldnn_bf16_supported(),
+    reason="oneDNN convolves in bfloat16 with avx_ne_convert or avx512bw, avx512vl and avx512dq",
+)
 def test_in_bfloat16_faces_are_nearly_the_same(photo: Image.Image) -> None:
     mtcnn = load_mtcnn(24, CPU)
     exact, near = detect(mtcnn, photo), detect(mtcnn, photo, torch.bfloat16)
