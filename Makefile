@@ -13,13 +13,13 @@ run: $(INSTALLED) bootstrap
 	faceloop status
 
 # A worker a core, each with one thread.
-PYTEST := OMP_NUM_THREADS=1 python -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup
+PYTEST := OMP_NUM_THREADS=1 python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 test: $(INSTALLED) bootstrap
 	$(PYTEST) -m "not slow"
 
-test-all: $(INSTALLED) bootstrap
-	$(PYTEST)
+test-all: test
+	$(PYTEST) -m slow
 
 # What each clone must be told by itself: how git merges two branches, where plots' scripts are.
 bootstrap:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parents[1]
+PYTHON = sys.executable
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or ""
 QUIET = [
     "--no-sandbox",
@@ -144,7 +145,9 @@ class Served:
 
     def kill(self) -> None:
         """End it as a power cut would."""
-        self.process.send_signal(signal.SIGKILL)
+        assert self.process.stdout is not None
+        self.process.kill()
+        self.process.stdout.read()  # ends when it holds nothing any more
         self.process.wait()
 
     def stop(self) -> str:
@@ -160,7 +163,7 @@ def start_server(
     people = [word for name in names for word in ("--as", name)]
     words = [*command, "--no-browser", "--port", str(port), *people]
     process = subprocess.Popen(
-        [sys.executable, "-m", "loop.cli", *words],
+        [PYTHON, "-m", "loop.cli", *words],
         cwd=project,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,

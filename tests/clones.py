@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import warm
+from filelock import FileLock
 
 from loop.drawing.batch import draw_batch
 from loop.page.drafts import Action, Answer, Draft
@@ -119,9 +120,23 @@ def digests(project: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def three_rounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project that has followed the README for its seed, and then gone two rounds further."""
-    home = tmp_path_factory.mktemp("home")
+def three_rounds(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A project that has followed the README for its seed, and then gone two rounds further.
+
+    It is only to be read. One of pytest's workers makes it for all: the others wait.
+    """
+    own = tmp_path_factory.getbasetemp()
+    home = (own if worker_id == "master" else own.parent) / "home"
+    with FileLock(f"{home}.lock"):
+        if not home.exists():
+            home.mkdir()
+            follow_the_readme(home)
+            go_on(home)
+    return home / "project"
+
+
+def follow_the_readme(home: Path) -> None:
+    """Do what the README says of one's own batch, in a clone of this project."""
     project, batch, truth = home / "project", home / "march", home / "march.csv"
     project.mkdir()
     copy_project(project)
@@ -137,8 +152,12 @@ def three_rounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 answer_on_page(project, true_labels(project, "o00-i00", truth), patch)
             continue
         sh(command, project)
-    (project / "first.json").write_text(json.dumps(digests(project)), encoding="utf-8")
-    (project / "first.json").rename(home / "first.json")
+    (home / "first.json").write_text(json.dumps(digests(project)), encoding="utf-8")
+
+
+def go_on(home: Path) -> None:
+    """Label two rounds more: one by sorted files, one by a truth table."""
+    project, truth = home / "project", home / "march.csv"
     for name in ("o01-i00", "o01-i01"):
         sh("faceloop next", project)
         sh(f"git add -A && git commit -qm 'Open {name}'", project)
@@ -150,4 +169,3 @@ def three_rounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
             sh(f"faceloop vote --truth {truth}", project)
         sh("dvc repro", project)
         sh(f"git add -A && git commit -qm 'Round {name}' && faceloop finish", project)
-    return project

@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from browsing import ready
-from clones import three_rounds  # noqa: F401
+from clones import three_rounds, warm_commands  # noqa: F401
 from PIL import Image
 from ruamel.yaml import YAML
 
+from benchmarks import label_project
 from benchmarks.label_project import CHROMIUM, chromium
 from loop.drawing.batch import draw_batch
 from stages import (
@@ -87,9 +88,6 @@ SMALL: dict[str, Any] = {
     "sample_diverse.size": 8,
     "sample_diverse.clusters": 3,
 }
-
-# Session fixtures that take long enough that only one worker of `make test` is to make them.
-COSTLY = ("three_rounds", "drawn", "browser")
 
 
 class Project:
@@ -267,14 +265,6 @@ def jpeg(colour: tuple[int, int, int], size: int = 160) -> bytes:
     return buffer.getvalue()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one worker of `make test` have all tests of a costly fixture, or else of a file."""
-    for item in items:
-        shared = [name for name in COSTLY if name in item.fixturenames]
-        item.add_marker(pytest.mark.xdist_group(shared[0] if shared else item.path.stem))
-
-
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """An empty project in a temporary folder, which is the working folder too."""
@@ -368,6 +358,12 @@ def browser() -> Iterator[Any]:
         pytest.skip("no Chromium here: apt-get install chromium, or CHROMIUM=/path/to/it")
     with chromium() as one:
         yield one
+
+
+@pytest.fixture
+def warm_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the page's server start at once."""
+    monkeypatch.setattr(label_project, "PYTHON", f"{warm_commands()}/python")
 
 
 @pytest.fixture

@@ -37,6 +37,7 @@ from stages.files.tables import read_csv
 
 pytest.importorskip("starlette", reason="the page needs the extra: pip install -e .[label]")
 httpx = pytest.importorskip("httpx", reason="the tests of the guard need httpx")
+pytestmark = pytest.mark.usefixtures("warm_start")
 
 ROUND, FACES = "o00-i00", 60
 LABELS = {"1": "none", "2": "glasses", "3": "sunglasses", "u": "unsure", "x": "not_a_face"}

@@ -19,6 +19,7 @@ from loop.cli import main
 from stages import merge_labels
 
 pytest.importorskip("starlette", reason="the page needs the extra: pip install -e .[label]")
+pytestmark = pytest.mark.usefixtures("warm_start")
 
 ROUND, CLASSES = "o00-i00", ["none", "glasses", "sunglasses"]
 FACES, CONFLICTS = 48, 8

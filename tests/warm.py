@@ -12,10 +12,13 @@ import gc
 import json
 import os
 import runpy
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import traceback
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from select import select
@@ -23,12 +26,12 @@ from select import select
 PACKAGES = (
     "dvc.api", "dvc.cli", "dvc.commands.repro", "facenet_pytorch", "numpy", "pandas", "PIL.Image",
     "pyarrow.parquet", "pydantic", "ruamel.yaml", "scipy.optimize", "scipy.stats",
-    "sklearn.cluster", "sklearn.decomposition", "torch",
+    "sklearn.cluster", "sklearn.decomposition", "starlette.applications", "torch", "uvicorn",
 )  # fmt: skip
 COMMANDS = {"dvc": ["-m", "dvc"], "faceloop": ["-m", "loop.cli"], "python": []}
 OURS = ("dvc.", "loop.", "stages.")
 CLIENT = """#!{python} -IS
-import json, os, socket, sys
+import json, os, signal, socket, sys
 words = [*{words}, *sys.argv[1:]]
 if words[:1] != ["-m"] or not (words[1] + ".").startswith({ours}):
     os.execv({python!r}, [{python!r}, *words])
@@ -37,6 +40,7 @@ with socket.socket(socket.AF_UNIX) as server:
     server.connect({address!r})
     socket.send_fds(server, [len(asked).to_bytes(8, "big")], [0, 1, 2])
     server.sendall(asked)
+    signal.signal(signal.SIGINT, lambda number, _: server.sendall(bytes([number])))
     os._exit(server.recv(1)[0])
 """
 
@@ -92,9 +96,20 @@ def attend(client: socket.socket, python: Path) -> None:
         sys.executable = str(python)  # what it starts is warm too
         sys.path[:0] = [folder, *environment.get("PYTHONPATH", "").split(os.pathsep)]
         run(words)
+    for stream in (1, *streams):
+        os.close(stream)  # who reads them is to see their end with the command's
+    threading.Thread(target=pass_signals_on, args=(client, command), daemon=True).start()
     code = os.waitstatus_to_exitcode(os.waitpid(command, 0)[1])
-    client.sendall(bytes([code if code >= 0 else 128 - code]))  # as a shell tells of a signal
+    with suppress(BrokenPipeError):  # nobody waits for a command that was killed
+        client.sendall(bytes([code if code >= 0 else 128 - code]))  # as a shell tells of a signal
     os._exit(0)
+
+
+def pass_signals_on(client: socket.socket, command: int) -> None:
+    """Send a command the signals that its client got; one that was killed sends no more."""
+    while number := client.recv(1):
+        os.kill(command, number[0])
+    os.kill(command, signal.SIGKILL)
 
 
 def run(words: list[str]) -> None:
