@@ -191,6 +191,7 @@ def killed_run(seconds: float) -> int:
     return int(running.exitcode or 0)
 
 
+@pytest.mark.slow
 def test_killed_ten_times_it_goes_on_and_gives_the_same_bytes(project: Any, drawn: Any) -> None:
     folder = small_batch(project, drawn)
     shutil.copyfile(drawn.root / "data/raw/drawn/videos/walk.mp4", folder / "walk.mp4")
