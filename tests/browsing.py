@@ -10,9 +10,8 @@ GUARD_MS = 120
 
 def need_a_browser(chromium: str) -> None:
     """Skip the module that calls this where the page cannot be served or opened."""
-    needs = "the browser tests need playwright: pip install -e .[dev]"
+    needs = "the browser tests need playwright: make .venv/.all"
     pytest.importorskip("playwright", reason=needs)
-    pytest.importorskip("starlette", reason="the page needs the extra: pip install -e .[label]")
     if not chromium:
         pytest.skip("no chromium here: apt-get install chromium", allow_module_level=True)
 

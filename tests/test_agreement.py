@@ -80,8 +80,10 @@ def test_alpha_equals_the_coincidence_matrix(seed: int) -> None:
 
 
 def test_alpha_equals_crowd_kits() -> None:
-    from crowdkit.metrics.data import alpha_krippendorff
-
+    needs = "needs pip install 'faceloop[dawid-skene]'"
+    alpha_krippendorff = pytest.importorskip(
+        "crowdkit.metrics.data", reason=needs
+    ).alpha_krippendorff
     votes = crowd()
     several = votes[votes.duplicated("face_now", keep=False)]
     answers = several.rename(columns={"face_now": "task", "annotator": "worker"})
