@@ -81,14 +81,12 @@ def test_alpha_equals_the_coincidence_matrix(seed: int) -> None:
 
 def test_alpha_equals_crowd_kits() -> None:
     needs = "needs pip install 'faceloop[dawid-skene]'"
-    alpha_krippendorff = pytest.importorskip(
-        "crowdkit.metrics.data", reason=needs
-    ).alpha_krippendorff
+    metrics = pytest.importorskip("crowdkit.metrics.data", reason=needs)
     votes = crowd()
     several = votes[votes.duplicated("face_now", keep=False)]
     answers = several.rename(columns={"face_now": "task", "annotator": "worker"})
     found = measured(votes).figures["alpha"]["value"]
-    assert found == pytest.approx(alpha_krippendorff(answers))
+    assert found == pytest.approx(metrics.alpha_krippendorff(answers))
 
 
 def test_the_interval_of_alpha_is_that_of_drawn_groups() -> None:
