@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
 
 import pandas as pd
 from packaging.requirements import Requirement
@@ -95,7 +96,7 @@ def brought_by(name: str, extras: frozenset[str]) -> frozenset[str]:
 
 def megabytes(names: Iterable[str]) -> float:
     """Return what packages take on disk."""
-    files = [file.locate() for name in names for file in distribution(name).files or []]
+    files = [Path(str(file.locate())) for name in names for file in distribution(name).files or []]
     return sum(file.stat().st_size for file in files if file.is_file()) / 1e6
 
 
