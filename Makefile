@@ -1,38 +1,39 @@
-# make run: the loop on the demo batch. make test, make lint, make types: what CI runs.
-# Each makes .venv and installs the locked versions where they are missing.
+# make run: the loop on the demo batch. make test: what CI runs, but for the slow drills.
+# Each makes .venv and installs there what it needs and does not find, in the locked versions.
 
 PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
-INSTALLED := $(VENV)/.installed
+INSTALL := python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
+EDITABLE := $(INSTALL) --no-build-isolation --editable
 
-.PHONY: bootstrap run test test-all lint types lock benchmark
+.PHONY: bootstrap run test test-all lint types benchmark lock
 
-run: $(INSTALLED) bootstrap
+run: bootstrap
 	dvc repro
 	faceloop status
 
 # A worker a core, each with one thread.
 PYTEST := OMP_NUM_THREADS=1 python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
-test: $(INSTALLED) bootstrap
+test: $(VENV)/.test bootstrap
 	$(PYTEST) -m "not slow"
 
-test-all: test
+test-all: $(VENV)/.all test
 	$(PYTEST) -m slow
 
 # What each clone must be told by itself: how git merges two branches, where plots' scripts are.
-bootstrap:
+bootstrap: $(VENV)/.run
 	python -m loop.bootstrap
 
-lint: $(INSTALLED)
+lint: $(VENV)/.test
 	ruff check .
 	ruff format --check .
 
-types: $(INSTALLED)
+types: $(VENV)/.test
 	mypy
 
-benchmark: $(INSTALLED)
+benchmark: $(VENV)/.all
 	python -m benchmarks.real_faces
 	python -m benchmarks.label_errors --seeds 8
 	python -m benchmarks.consensus --seeds 5
@@ -49,14 +50,24 @@ benchmark: $(INSTALLED)
 	python -m benchmarks.round
 	python -m benchmarks.pool
 
-$(INSTALLED): requirements.lock pyproject.toml
+$(VENV)/.run: requirements.lock pyproject.toml
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
-	python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(INSTALL) setuptools
+	$(EDITABLE) .
 	touch $@
 
-# Needs uv. Exact versions for Python 3.11 and later, any platform, and no host names.
-lock:
+$(VENV)/.test: $(VENV)/.run
+	$(EDITABLE) '.[test]'
+	touch $@
+
+$(VENV)/.all: $(VENV)/.test
+	$(EDITABLE) '.[benchmark,dawid-skene,drills,onnx,ray,s3,test]'
+	touch $@
+
+# Exact versions for all extras, Python 3.11 and later, any platform, and no host names. pip takes
+# them as constraints: it installs what is asked for alone, and a torch built for CPUs is welcome.
+lock: $(VENV)/.run
+	python -m pip install --quiet --disable-pip-version-check uv
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
 		--no-emit-index-url --no-annotate --constraint constraints.txt \
 		--custom-compile-command 'make lock' --output-file requirements.lock

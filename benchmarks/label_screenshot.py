@@ -56,7 +56,7 @@ def settle(browser: "Browser", project: Path, truth: dict[str, str]) -> bytes:
 def open_page(browser: "Browser", link: str) -> "Page":
     """Open a link in a window of the pictures' size, whose clock stands still."""
     size = {"width": WIDTH_PX, "height": HEIGHT_PX}
-    page = browser.new_page(viewport=size, device_scale_factor=1.5)  # type: ignore[arg-type]
+    page = browser.new_page(viewport=size, device_scale_factor=1.5)
     page.clock.install()
     page.goto(link)
     return page

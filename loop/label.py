@@ -102,12 +102,10 @@ def serve_page(
     Raises:
         FaceloopError: as `run`.
     """
-    try:
-        from loop.page.guard import Keys
-        from loop.page.pictures import Pictures
-        from loop.page.server import make_app, serve
-    except ModuleNotFoundError as error:
-        raise FaceloopError(f"{error.name} is missing: pip install 'faceloop[label]'") from error
+    from loop.page.guard import Keys  # here, for the server takes its time to import
+    from loop.page.pictures import Pictures
+    from loop.page.server import make_app, serve
+
     pictures, keys = Pictures(faces, state.settings), Keys(names)
     listening = listen(arguments.port)
     sittings = open_sittings()

@@ -22,7 +22,13 @@ from stages.engines.local import cores
 from stages.files.crops import decode_crop, encode_crop
 from stages.files.digest import sha256_of
 from stages.files.media import Unreadable, read_pictures
-from stages.files.weights import load_mtcnn, load_network, pick_device, weights_path
+from stages.files.weights import (
+    check_precision,
+    load_mtcnn,
+    load_network,
+    pick_device,
+    weights_path,
+)
 
 Face = tuple[dict[str, Any], np.ndarray]  # its row of a face table, and its crop
 COLUMNS = ["source", "frame", "time_s", *BOX, "probability", "group", "duplicate_of"]
@@ -55,9 +61,12 @@ class Classifier:
         """Load the networks.
 
         Raises:
-            FaceloopError: the embedder's weights are neither here nor to be had.
+            FaceloopError: the embedder's weights are neither here nor to be had, or this machine
+                does not compute in the precision that the head was trained on.
         """
         self.model = model
+        for block in (model.extract_faces, model.embed):
+            check_precision(block.precision, model.embed.device)
         device = pick_device(model.embed.device)
         self._mtcnn = load_mtcnn(model.extract_faces.min_face_px, device)
         network = load_network(model.embed, device)

@@ -11,7 +11,7 @@ from stages.files.console import run_stage
 from stages.files.params import read_params
 from stages.files.tables import EMBEDDINGS_DIR, read_batch, writing_rows
 from stages.files.weights import fetch_weights
-from stages.shards.crops import cut_shards, embed_shard
+from stages.shards.crops import check_machine, cut_shards, embed_shard
 
 
 def main(batch: str) -> None:
@@ -19,6 +19,7 @@ def main(batch: str) -> None:
     settings = read_params()
     wanted, margin = settings.embed, settings.extract_faces.margin
     face_ids = read_batch(batch, ["face_id"])["face_id"].tolist()
+    check = partial(check_machine, batch, wanted)
     work = partial(
         embed_shard,
         batch=batch,
@@ -30,7 +31,8 @@ def main(batch: str) -> None:
         writing_rows(EMBEDDINGS_DIR / f"{batch}.npy", len(face_ids), wanted.stored_as) as rows,
         tqdm(total=len(face_ids), desc=f"embed {batch}", unit="face", disable=None) as progress,
     ):
-        for shard, embeddings in map_shards(work, cut_shards(batch, face_ids), settings.engine):
+        shards = cut_shards(batch, face_ids)
+        for shard, embeddings in map_shards(work, shards, settings.engine, check):
             if isinstance(embeddings, Lost):
                 raise FaceloopError(f"embed: a process died ({embeddings.exit_code}); run it again")
             rows.write(shard.start, embeddings)

@@ -18,7 +18,7 @@ from stages.files.extracted import clear_unfinished, is_finished
 from stages.files.media import MEDIA_SUFFIXES, list_sources
 from stages.files.params import read_params
 from stages.files.tables import FACES_DIR, write_csv, write_parquet
-from stages.shards.sources import Source, extract_source, folder_of, gather
+from stages.shards.sources import Source, check_machine, extract_source, folder_of, gather
 
 
 def main(batch: str) -> None:
@@ -31,7 +31,8 @@ def main(batch: str) -> None:
         copies.setdefault(sha256_of(path), []).append(path)
     for paths in copies.values():  # of copies, one whose name says what it is comes first
         paths.sort(key=lambda path: path.suffix.lower() not in MEDIA_SUFFIXES)
-    lost = extract_all([Source(paths[0], digest) for digest, paths in copies.items()], settings)
+    sources = [Source(paths[0], digest) for digest, paths in copies.items()]
+    lost = extract_all(batch, sources, settings)
     table, crops, rejected = gather(batch, copies, lost, settings.extract_faces)
     write_crops(crops, crops_path(batch))
     write_csv(rejected, FACES_DIR / f"{batch}.rejected.csv")
@@ -42,14 +43,14 @@ def main(batch: str) -> None:
     )
 
 
-def extract_all(sources: list[Source], settings: Settings) -> dict[str, str]:
+def extract_all(batch: str, sources: list[Source], settings: Settings) -> dict[str, str]:
     """Extract what is not extracted yet; return the digests of sources that were lost, and why."""
     clear_unfinished()
     wanted = settings.extract_faces
     todo = [source for source in sources if not is_finished(folder_of(source, wanted))]
     todo.sort(key=lambda source: -source.path.stat().st_size)  # the longest first, not at the end
     work = partial(extract_source, settings=wanted, threads=threads_each(settings.engine))
-    done = map_shards(work, todo, settings.engine)
+    done = map_shards(work, todo, settings.engine, partial(check_machine, batch, wanted))
     lost: dict[str, str] = {}
     for source, result in tqdm(
         done, "extract_faces", len(sources), initial=len(sources) - len(todo), disable=None

@@ -1,7 +1,6 @@
 """Drafts and their submission: nothing acknowledged is lost, nothing is counted twice."""
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -243,15 +242,6 @@ def test_guidelines_are_headings_lists_and_joined_paragraphs(tmp_path: Path) -> 
 # faceloop label
 
 
-def test_a_missing_extra_says_what_to_install(
-    project: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delitem(sys.modules, "loop.page.server", raising=False)
-    monkeypatch.setitem(sys.modules, "uvicorn", None)
-    code, out = run(capsys, "label", "--as", "ana")
-    assert code == 2 and "uvicorn is missing: pip install 'faceloop[label]'" in out
-
-
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
@@ -263,13 +253,11 @@ def test_a_missing_extra_says_what_to_install(
 def test_label_refuses_in_words(
     project: Path, capsys: Any, words: tuple[str, ...], reason: str
 ) -> None:
-    pytest.importorskip("uvicorn")
     code, out = run(capsys, "label", *words)
     assert code == 2 and reason in out
 
 
 def test_label_without_a_queue_or_crops_says_what_to_run(project: Path, capsys: Any) -> None:
-    pytest.importorskip("uvicorn")
     (project / "data").unlink()
     assert "drawn.zip is not here, or damaged: run 'dvc repro'" in run(
         capsys, "label", "--as", "ana"

@@ -25,7 +25,6 @@ from stages.core.embedding import (
     onet_features,
     onnx_features,
     pick_batch_size,
-    pick_precision,
     resnet_features,
 )
 from stages.core.errors import FaceloopError
@@ -186,33 +185,6 @@ def test_folding_batch_norms_keeps_what_the_network_gives() -> None:
         torch.testing.assert_close(folded(pixels), resnet(pixels), rtol=0, atol=1e-5)
     assert not [one for one in folded.modules() if isinstance(one, torch.nn.BatchNorm2d)]
     assert all(torch.equal(one, before[name]) for name, one in resnet.state_dict().items())
-
-
-@pytest.mark.parametrize(
-    ("model", "has_it", "wanted", "precision"),
-    [
-        ("vggface2", True, "auto", "bfloat16"),
-        ("vggface2", False, "auto", "float32"),
-        ("casia-webface", True, "float32", "float32"),
-        ("mtcnn-onet", True, "auto", "float32"),
-        ("mtcnn-onet", False, "bfloat16", "bfloat16"),
-    ],
-)
-@pytest.mark.parametrize("device", [CPU, CUDA])
-def test_auto_is_bfloat16_for_resnets_where_the_processor_has_it(
-    project: Any,
-    monkeypatch: pytest.MonkeyPatch,
-    device: torch.device,
-    model: str,
-    has_it: bool,
-    wanted: str,
-    precision: str,
-) -> None:
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_it)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_it)
-    project.set({"embed.precision": wanted})
-    assert pick_precision(settings_of(project, model), device) == precision
 
 
 def test_a_cpu_takes_one_number_and_a_gpu_what_its_memory_holds(

@@ -104,7 +104,14 @@ def test_workers_are_as_many_as_asked_for_and_never_more_than_shards() -> None:
 
 def test_the_engine_is_the_one_that_params_name() -> None:
     engine = Engine(name="local", workers="auto", address=None)
-    assert dict(map_shards(partial(times, factor=2), [4, 5], engine)) == {4: 8, 5: 10}
+    done = map_shards(partial(times, factor=2), [4, 5], engine, check=dict)
+    assert dict(done) == {4: 8, 5: 10}
+
+
+def test_a_machine_that_does_not_pass_its_check_begins_nothing() -> None:
+    engine = Engine(name="local", workers="auto", address=None)
+    with pytest.raises(ValueError, match="13 is not liked"):
+        map_shards(partial(times, factor=2), [4, 5], engine, partial(times, 13, factor=2))
 
 
 def test_work_ahead_comes_in_order_and_from_other_threads() -> None:

@@ -3,20 +3,24 @@
 import json
 import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from loop import next_round
 from loop import predict as predict_command
 from loop.cli import main
+from loop.new_faces import Classifier
 from loop.predict import summarise
 from loop.release.reading import ReleasedModel, read_release
 from loop.vote import read_truth
 from stages.core.anchors import label_by_truth
+from stages.core.errors import FaceloopError
 from stages.core.head import predict
 from stages.files.heads import read_head
 from stages.files.tables import read_batch, read_features
@@ -232,3 +236,13 @@ def test_the_printed_table_shows_both_shares_with_intervals(model: ReleasedModel
     lines = predict_command.lines_of(counted(rows, enough) | {"other_weights": False}, enough)
     assert lines[1].split() == ["share", "of", "faces", "as", "predicted", "corrected"]
     assert lines[2].startswith("none") and lines[2].count("[") == 2
+
+
+@pytest.mark.parametrize("block", ["extract_faces", "embed"])
+def test_a_processor_that_lacks_the_precision_of_the_release_is_refused(
+    model: ReleasedModel, monkeypatch: pytest.MonkeyPatch, block: str
+) -> None:
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    half = getattr(model, block).model_copy(update={"precision": "bfloat16"})
+    with pytest.raises(FaceloopError, match="^precision: bfloat16 is not computed by"):
+        Classifier(replace(model, **{block: half}))

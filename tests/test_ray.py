@@ -1,6 +1,7 @@
 """Ray Data does what the local engine does, and loses nothing when a process is killed."""
 
 import os
+import pickle
 import shutil
 import signal
 from functools import partial
@@ -16,6 +17,7 @@ from stages.engines import ray_data
 from stages.engines.engine import map_shards, threads_each
 from stages.engines.local import Lost
 from stages.files.extracted import WORK_DIR
+from stages.files.params import read_params
 from stages.files.tables import EMBEDDINGS_DIR, FACES_DIR
 
 pytest.importorskip("ray", reason="needs pip install 'faceloop[ray]'")
@@ -34,7 +36,7 @@ def killed_at_first(shard: int, folder: Path) -> int:
 def test_a_killed_worker_loses_nothing_and_a_shard_that_always_kills_costs_itself(
     tmp_path: Path,
 ) -> None:
-    done = dict(map_shards(partial(killed_at_first, folder=tmp_path), range(5), RAY))
+    done = dict(map_shards(partial(killed_at_first, folder=tmp_path), range(5), RAY, dict))
     assert done.pop(2) == Lost(-signal.SIGKILL)
     assert done == {shard: shard * shard for shard in (0, 1, 3, 4)}
     assert {path.name for path in tmp_path.iterdir()} == {"0", "2"}
@@ -63,16 +65,40 @@ def test_faces_and_embeddings_are_the_same_bytes_on_either_engine(project: Any, 
     assert outs() == local
 
 
-def test_a_node_with_other_code_does_no_work(monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
+def unfit() -> None:
+    raise FaceloopError("it is unfit")
+
+
+@pytest.mark.usefixtures("project")
+def test_a_node_that_does_not_pass_its_check_is_named_before_any_work() -> None:
+    with pytest.raises(FaceloopError, match=r"^engine ray: node [\d.]+: it is unfit$"):
+        list(map_shards(os.unlink, ["params.yaml"], RAY, unfit))
+    assert Path("params.yaml").is_file()
+
+
+def test_a_node_with_another_faceloop_does_no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray_data, "_code", lambda: "of another version")
-    assert dict(map_shards(abs, [-1, 2], RAY)) == {-1: 1, 2: 2}
-    assert "2 of 2 are tried once more here" in capfd.readouterr().err
+    with pytest.raises(FaceloopError, match="its faceloop is another one: install there"):
+        list(map_shards(abs, [-1, 2], RAY, dict))
+
+
+def test_a_node_that_does_not_see_the_folder_says_so(project: Any) -> None:
+    here = ray_data.Home(project.root, project.root / "no mark.partial", [], ray_data._code())
+    found = str(ray_data._finding(here, pickle.dumps(dict)))
+    assert found.startswith(f"it does not see {project.root} of the machine that started this")
+
+
+def test_an_address_of_ray_client_is_refused_with_the_one_that_works(project: Any) -> None:
+    project.set({"engine.name": "ray", "engine.address": "ray://head:10001"})
+    with pytest.raises(FaceloopError, match="'ray start --address=HEAD:6379'") as raised:
+        read_params()
+    assert "\n" not in str(raised.value)
 
 
 def test_without_ray_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with pytest.raises(FaceloopError, match=r"faceloop\[ray\]"):
-        list(ray_data.run_on_ray(abs, [1], 1, None))
+        list(ray_data.run_on_ray(abs, [1], dict, 1, None))
 
 
 def test_a_process_on_a_cluster_has_one_thread() -> None:

@@ -15,7 +15,7 @@ KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
     """An empty bucket named `faces`."""
-    pytest.importorskip("dvc_s3", reason="needs pip install 'dvc[s3]' 'moto[server]'")
+    pytest.importorskip("dvc_s3", reason="needs pip install 'faceloop[s3,drills]'")
     server = pytest.importorskip("moto.server", reason="needs pip install 'moto[server]'")
     import boto3
 

@@ -1,5 +1,6 @@
 """Votes into one label a face."""
 
+import sys
 from collections import Counter
 from itertools import combinations
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stages.core.errors import FaceloopError
 from stages.core.votes import RIGHT_ANSWERS, dawid_skene, latest_votes, majority
 
 
@@ -144,6 +146,20 @@ def naive_posterior(table: pd.DataFrame, steps: int) -> dict[str, dict[str, floa
     return {face: posterior([(r[1], r[2]) for r in rows if r[0] == face]) for face in asked}
 
 
+@pytest.fixture
+def crowd_kit() -> None:
+    pytest.importorskip("crowdkit", reason="needs pip install 'faceloop[dawid-skene]'")
+
+
+def test_dawid_skene_without_crowd_kit_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "crowdkit.aggregation", None)
+    with pytest.raises(FaceloopError, match=r"faceloop\[dawid-skene\].*, or set it to majority"):
+        dawid_skene(votes(("f", "p", "a")))
+
+
+@pytest.mark.usefixtures("crowd_kit")
 def test_dawid_skene_equals_the_slow_expectation_maximisation(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -157,6 +173,7 @@ def test_dawid_skene_equals_the_slow_expectation_maximisation(
         assert found.loc[face, "label"] in (best, "unresolved")
 
 
+@pytest.mark.usefixtures("crowd_kit")
 def test_dawid_skene_believes_the_better_of_two_who_disagree() -> None:
     table, truth = crowd(1, {"p": 0.97, "q": 0.9, "r": 0.55}, shown=2)
     right = [
@@ -166,6 +183,7 @@ def test_dawid_skene_believes_the_better_of_two_who_disagree() -> None:
     assert right[1] > right[0] + 0.1
 
 
+@pytest.mark.usefixtures("crowd_kit")
 @pytest.mark.parametrize("people", [["p"], ["p", "q", "r"]])
 def test_without_overlap_dawid_skene_gives_each_face_its_own_vote(people: list[str]) -> None:
     labels = ["a"] * 20 + ["b"] * 5 + ["unsure", "not_a_face"]
@@ -175,6 +193,7 @@ def test_without_overlap_dawid_skene_gives_each_face_its_own_vote(people: list[s
     assert (found["confidence"] > 0.99).all()
 
 
+@pytest.mark.usefixtures("crowd_kit")
 def test_doubted_faces_do_not_teach_dawid_skene_whom_to_believe() -> None:
     first, _ = crowd(3, {"p": 0.9, "q": 0.8, "r": 0.7}, shown=2)
     new = [f"g{at:02d}" for at in range(30)]
@@ -184,11 +203,13 @@ def test_doubted_faces_do_not_teach_dawid_skene_whom_to_believe() -> None:
     pd.testing.assert_frame_equal(found, dawid_skene(first).set_index("face_id"))
 
 
+@pytest.mark.usefixtures("crowd_kit")
 def test_an_even_split_of_two_alike_is_unresolved() -> None:
     found = dawid_skene(votes(("f", "p", "a"), ("f", "q", "b"), ("g", "p", "a"), ("h", "q", "b")))
     assert found.set_index("face_id")["label"].to_dict() == {"f": "unresolved", "g": "a", "h": "b"}
 
 
+@pytest.mark.usefixtures("crowd_kit")
 def test_dawid_skene_keeps_the_columns_and_ignores_the_order_of_votes() -> None:
     table, _ = crowd(2, {"p": 0.9, "q": 0.7, "r": 0.7}, shown=2)
     found = dawid_skene(table)

@@ -46,7 +46,7 @@ def test_it_asks_for_no_right_beyond_commenting() -> None:
 
 
 def test_it_installs_from_the_lock() -> None:
-    assert "--requirement requirements.lock" in script("Install")
+    assert all("--constraint requirements.lock" in line for line in script("Install").splitlines())
     assert (ROOT / "requirements.lock").is_file()
 
 

@@ -9,7 +9,7 @@ import torch
 from torch.nn.functional import interpolate
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from stages.core.settings import RESNETS, Embed, OnnxInput
+from stages.core.settings import Embed, OnnxInput
 
 if TYPE_CHECKING:  # an extra: only those who embed with ONNX need it
     import onnxruntime
@@ -43,27 +43,10 @@ def embedder_of(
     """
     if not isinstance(network, torch.nn.Module):
         return Embedder(onnx_features(network, settings.onnx), CPU, "float32", CPU_BATCH)
-    precision = pick_precision(settings, device)
+    precision = settings.precision
     is_onet = settings.model == "mtcnn-onet"
     forward = onet_features(network, margin) if is_onet else resnet_features(network, precision)
     return Embedder(forward, device, precision, pick_batch_size(settings.batch_size, device))
-
-
-def pick_precision(settings: Embed, device: torch.device) -> str:
-    """Return float32 or bfloat16.
-
-    `auto` is bfloat16 for InceptionResnetV1 where the processor multiplies in it: where it does
-    not, bfloat16 takes two to five times as long as float32.
-    """
-    if settings.precision != "auto":
-        return settings.precision
-    if settings.model not in RESNETS:
-        return "float32"
-    if device.type == "cuda":
-        has_it = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        has_it = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return "bfloat16" if has_it else "float32"
 
 
 def pick_batch_size(wanted: int | Literal["auto"], device: torch.device) -> int:

@@ -50,12 +50,16 @@ Picture = tuple[Image.Image, int | None, float | None]
 def look(picture: Picture, mtcnn: MTCNN, settings: ExtractFaces) -> Looked:
     """Find and cut the faces of one picture; of all the work this is nearly everything.
 
+    It takes one thread: several pictures are looked at side by side, each on a thread of its own,
+    and how many threads torch may use is a setting of the thread that calls it.
+
     Args:
         picture: upright RGB, index of the frame and its time in s; None and None for a photo.
         mtcnn: made with keep_all=True.
         settings: how to cut.
     """
     image, frame, time_s = picture
+    torch.set_num_threads(1)
     detected = detect(mtcnn, image, getattr(torch, settings.precision))
     boxes = [whole_box(box, image.size) for box in detected.boxes]
     crops = [crop_face(image, box, settings.margin, settings.crop_px) for box in boxes]

@@ -26,6 +26,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["float32", "bfloat16"]
 
 # A strategy is how uncertainty is scored over the whole pool, and how a diverse few are picked
 # from the most uncertain; a preset is a name for such a pair.
@@ -44,8 +45,7 @@ NO_ANNOTATORS = ("queue", "reserve", "adjudication")  # files beside the annotat
 TRUTH = "truth"  # names that begin so are of truth tables: nobody takes them for a person
 
 
-RESNETS = ("vggface2", "casia-webface")
-EMBEDDERS = ("mtcnn-onet", *RESNETS)
+EMBEDDERS = ("mtcnn-onet", "vggface2", "casia-webface")
 # An ONNX file must lie in the folder that the stage depends on, or a new one would go unnoticed.
 ONNX_PATTERN = r"models/embedders/[^/]+\.onnx"
 
@@ -115,6 +115,16 @@ class Engine(Block):
     workers: AutoOrCount
     address: str | None
 
+    @field_validator("address")
+    @classmethod
+    def _of_the_cluster_itself(cls, address: str | None) -> str | None:
+        if address and address.startswith("ray://"):
+            raise ValueError(
+                "Ray Client is not used: run 'ray start --address=HEAD:6379' on this machine "
+                "and write HEAD:6379"
+            )
+        return address
+
 
 class ExtractFaces(Block):
     frames_per_second: Positive
@@ -127,7 +137,7 @@ class ExtractFaces(Block):
     faces_per_track: Count
     max_megapixels: Positive
     stall_seconds: Positive
-    precision: Literal["float32", "bfloat16"]
+    precision: Precision
     device: Device
 
 
@@ -141,7 +151,7 @@ class Embed(Block):
     model: str
     batch_size: AutoOrCount
     device: Device
-    precision: Literal["auto", "float32", "bfloat16"]
+    precision: Precision
     stored_as: Literal["float16", "float32"]
     onnx: OnnxInput
 

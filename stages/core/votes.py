@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from stages.core.errors import FaceloopError
 from stages.core.head import softmax
 from stages.core.records import UNRESOLVED
 from stages.core.rounds import order_of
@@ -67,6 +68,9 @@ def dawid_skene(votes: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         The columns of `majority`; confidence is the posterior of the likeliest label.
+
+    Raises:
+        FaceloopError: crowd-kit is not installed.
     """
     table = majority(votes)
     if table.empty:
@@ -86,7 +90,13 @@ def dawid_skene(votes: pd.DataFrame) -> pd.DataFrame:
 
 def _posterior(answers: pd.DataFrame, independent: np.ndarray) -> pd.DataFrame:
     """Return each label's probability for each task: rows tasks, columns labels, both sorted."""
-    from crowdkit.aggregation import DawidSkene  # here, for it takes seconds to import
+    try:
+        from crowdkit.aggregation import DawidSkene  # an extra, and seconds of import
+    except ImportError as error:
+        raise FaceloopError(
+            "merge_labels.aggregation: dawid-skene needs crowd-kit: run "
+            "\"pip install 'faceloop[dawid-skene]'\", or set it to majority in params.yaml"
+        ) from error
 
     labels, workers = sorted(set(answers["label"])), sorted(set(answers["worker"]))
     made_up = pd.DataFrame(

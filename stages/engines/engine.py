@@ -18,7 +18,10 @@ def count_workers(settings: Engine, n_shards: int) -> int:
 
 
 def map_shards(
-    work: Callable[[Shard], Result], shards: Sequence[Shard], settings: Engine
+    work: Callable[[Shard], Result],
+    shards: Sequence[Shard],
+    settings: Engine,
+    check: Callable[[], None],
 ) -> Iterator[tuple[Shard, Result | Lost]]:
     """Yield each shard with what `work` made of it, or that it was lost, as they are done.
 
@@ -26,13 +29,18 @@ def map_shards(
         work: a module's function or a `partial` of one.
         shards: small values that can be sent to a process.
         settings: which engine, and how many workers.
+        check: called on every machine, in the project's folder, before any work; sent like `work`.
+
+    Raises:
+        FaceloopError: `check` raised it, or Ray cannot work.
     """
     if settings.name == "local":
+        check()
         return run_here(work, shards, count_workers(settings, len(shards)))
     from stages.engines.ray_data import run_on_ray  # Ray is an extra
 
     workers = None if settings.workers == "auto" else settings.workers
-    return run_on_ray(work, shards, workers, settings.address)
+    return run_on_ray(work, shards, check, workers, settings.address)
 
 
 def threads_each(settings: Engine) -> int:

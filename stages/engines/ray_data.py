@@ -1,7 +1,8 @@
 """The same shards through Ray Data, on this machine or on a cluster that shares its disk.
 
-Every node must see the project's folder at the same path (NFS, say) and have faceloop installed:
-shards name files, and what is made of them is left there. Ray runs a shard again when its process
+Every node must see the project's folder at the same path (NFS, say) and have this faceloop
+installed: shards name files, and what is made of them is left there. That is asked of every node
+before any work. Ray runs a shard again when its process
 or its node dies; what it gives up after that is tried once more here.
 """
 
@@ -12,7 +13,8 @@ import pickle
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from tempfile import NamedTemporaryFile
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -25,9 +27,22 @@ RETRIES = 2  # of a shard whose process died; Ray Data's own is no end
 Rows = dict[str, np.ndarray]
 
 
+class Home(NamedTuple):
+    """What a process on another node needs to stand where this one does.
+
+    folder: the project's. mark: a file that this run left there. path: sys.path. code: of faceloop.
+    """
+
+    folder: Path
+    mark: Path
+    path: list[str]
+    code: str
+
+
 def run_on_ray(
     work: Callable[[Shard], Result],
     shards: Sequence[Shard],
+    check: Callable[[], None],
     workers: int | None,
     address: str | None,
 ) -> Iterator[tuple[Shard, Result | Lost]]:
@@ -36,18 +51,23 @@ def run_on_ray(
     Args:
         work: as for `run_here`; where the cluster has GPUs each process gets one.
         shards: the same.
+        check: as for `map_shards`.
         workers: how many processes at most; None for as many as there are processors or GPUs.
         address: of a cluster; None starts Ray on this machine, and ends it.
 
     Raises:
-        FaceloopError: Ray is not installed, or the cluster is not to be reached.
+        FaceloopError: Ray is not installed, the cluster is not to be reached, or a node of it does
+            not see the project's folder, has another faceloop, or does not pass `check`.
     """
     ray = _connect(address)
+    left = set(range(len(shards)))
     try:
-        left = set(range(len(shards)))
-        for at, result in _map(ray, work, shards, workers) if shards else ():
-            left.discard(at)
-            yield shards[at], result
+        with NamedTemporaryFile(dir=Path.cwd(), suffix=".partial") as mark:
+            home = Home(Path.cwd(), Path(mark.name), sys.path, _code())
+            _check_nodes(ray, home, check)
+            for at, result in _map(ray, home, work, shards, workers) if shards else ():
+                left.discard(at)
+                yield shards[at], result
     except ray.exceptions.RayError as error:
         print(f"engine ray: {str(error).splitlines()[0]}", file=sys.stderr)
     finally:
@@ -78,8 +98,58 @@ def _connect(address: str | None) -> Any:
     return ray
 
 
+def _check_nodes(ray: Any, home: Home, check: Callable[[], None]) -> None:
+    """Ask each node that works whether it can.
+
+    Raises:
+        FaceloopError: one cannot.
+    """
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    ask, answers = ray.remote(num_cpus=0)(_finding), []
+    for node in ray.nodes():
+        if node["Alive"] and node["Resources"].get("CPU"):
+            there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            answer = ask.options(scheduling_strategy=there).remote(home, pickle.dumps(check))
+            answers.append((node["NodeManagerAddress"], answer))
+    for name, answer in answers:
+        try:
+            finding = ray.get(answer)
+        except ray.exceptions.RayError as error:  # faceloop is not installed there
+            finding = str(error).strip().splitlines()[-1]
+        if finding:
+            raise FaceloopError(f"engine ray: node {name}: {finding}")
+
+
+def _finding(home: Home, check: bytes) -> str | None:
+    """Return why this node cannot work, if it cannot."""
+    try:
+        _enter(home)
+        pickle.loads(check)()
+    except FaceloopError as error:
+        return str(error)
+    return None
+
+
+def _enter(home: Home) -> None:
+    """Stand where the machine does that started the run."""
+    if home.code != _code():
+        raise FaceloopError("its faceloop is another one: install there what runs here")
+    if not home.mark.is_file():
+        raise FaceloopError(
+            f"it does not see {home.folder} of the machine that started this: share that folder "
+            "at the same path, or take the node out of the cluster"
+        )
+    os.chdir(home.folder)
+    sys.path += [place for place in home.path if place not in sys.path]
+
+
 def _map(
-    ray: Any, work: Callable[[Shard], Result], shards: Sequence[Shard], workers: int | None
+    ray: Any,
+    home: Home,
+    work: Callable[[Shard], Result],
+    shards: Sequence[Shard],
+    workers: int | None,
 ) -> Iterator[tuple[int, Result]]:
     """Yield the places of the shards that Ray has done, each with its result."""
     context = ray.data.DataContext.get_current()
@@ -90,7 +160,7 @@ def _map(
     many = workers or gpus or int(ray.cluster_resources()["CPU"])
     done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
         _Working,
-        fn_constructor_args=(pickle.dumps(work), Path.cwd(), sys.path, _code()),
+        fn_constructor_args=(home, pickle.dumps(work)),
         batch_size=1,
         compute=ray.data.ActorPoolStrategy(size=max(1, min(many, len(rows)))),
         num_gpus=1 if gpus else None,
@@ -109,11 +179,8 @@ def _code() -> str:
 class _Working:
     """An actor: it keeps what `work` has loaded from one shard to the next."""
 
-    def __init__(self, work: bytes, folder: Path, path: Sequence[str], code: str) -> None:
-        if code != _code():
-            raise RuntimeError("faceloop on this node is not that of the machine that started it")
-        os.chdir(folder)
-        sys.path += [place for place in path if place not in sys.path]
+    def __init__(self, home: Home, work: bytes) -> None:
+        _enter(home)  # the node may have come later
         self._work = pickle.loads(work)
 
     def __call__(self, rows: Rows) -> Rows:

@@ -12,9 +12,9 @@ import torch
 from stages.core.embedding import Embedder, embedder_of
 from stages.core.errors import FaceloopError
 from stages.core.settings import Embed
-from stages.files.crops import decode_crop
+from stages.files.crops import crops_path, decode_crop
 from stages.files.packed import locate_crops, read_packed
-from stages.files.weights import fetch_weights, load_network, pick_device
+from stages.files.weights import check_precision, fetch_weights, load_network, pick_device
 
 SHARD_FACES = 512  # crops of 160 px take 40 MB as pixels: what a worker holds at most
 DECODERS = {"cpu": 1, "cuda": 8}  # threads beside the network, which a GPU would outrun
@@ -43,6 +43,17 @@ def cut_shards(batch: str, face_ids: Sequence[str]) -> list[CropShard]:
     return [
         CropShard(at, names[at : at + SHARD_FACES], offsets[at : at + SHARD_FACES]) for at in starts
     ]
+
+
+def check_machine(batch: str, settings: Embed) -> None:
+    """Check that this machine can do what `embed_shard` does.
+
+    Raises:
+        FaceloopError: it does not see the batch's crops, or does not compute in the precision.
+    """
+    if not crops_path(batch).is_file():
+        raise FaceloopError(f"it does not see {crops_path(batch)}: share that folder too")
+    check_precision(settings.precision, settings.device)
 
 
 def embed_shard(

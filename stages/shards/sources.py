@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
+from stages.core.errors import FaceloopError
 from stages.core.faces import in_batch
 from stages.core.records import FACES, REJECTED, as_table, stacked
 from stages.core.settings import ExtractFaces
@@ -22,7 +23,7 @@ from stages.engines.ahead import map_ahead
 from stages.engines.local import still_alive
 from stages.files.crops import encode_crop
 from stages.files.extracted import WORK_DIR, Crops, read_faces, read_rejected, writing
-from stages.files.media import Picture, Unreadable, read_pictures, source_name
+from stages.files.media import RAW_DIR, Picture, Unreadable, read_pictures, source_name
 
 if TYPE_CHECKING:  # torch takes seconds to import, and only workers need it
     from facenet_pytorch import MTCNN
@@ -62,6 +63,20 @@ def _code() -> str:
     return hashlib.sha256(b"|".join(parts)).hexdigest()
 
 
+def check_machine(batch: str, settings: ExtractFaces) -> None:
+    """Check that this machine can do what `extract_source` does.
+
+    Raises:
+        FaceloopError: it does not see the batch, or does not compute in the precision.
+    """
+    if not (RAW_DIR / batch).is_dir():
+        raise FaceloopError(f"it does not see {RAW_DIR / batch}: share that folder too")
+    if settings.precision != "float32":
+        from stages.files.weights import check_precision
+
+        check_precision(settings.precision, settings.device)
+
+
 def extract_source(source: Source, settings: ExtractFaces, threads: int) -> None:
     """Find a source's faces and leave them in its folder; a damaged one leaves what could be read.
 
@@ -94,12 +109,9 @@ def _faces_of(source: Source, settings: ExtractFaces, threads: int) -> "Iterator
 
 @cache
 def _detector(settings: ExtractFaces) -> "MTCNN":
-    """Load MTCNN, once a process; a picture takes one thread: several are looked at at once."""
-    import torch
-
+    """Load MTCNN, once a process."""
     from stages.files.weights import load_mtcnn, pick_device
 
-    torch.set_num_threads(1)
     return load_mtcnn(settings.min_face_px, pick_device(settings.device))
 
 
