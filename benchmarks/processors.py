@@ -161,10 +161,11 @@ def answer(name: str) -> None:
 def kernels() -> dict[str, Any]:
     """Return what NumPy's loops, the BLAS, and torch where it is loaded, were compiled for."""
     loops = np.lib.introspect.opt_func_info(func_name="^exp$", signature="float64")
+    blas = {one["architecture"] for one in threadpool_info() if one["user_api"] == "blas"}
     torch = sys.modules.get("torch")
     return {
         "numpy": [one["current"] for by in loops.values() for one in by.values()],
-        "blas": [one["architecture"] for one in threadpool_info() if one["user_api"] == "blas"],
+        "blas": sorted(blas),
         "torch": None if torch is None else torch.backends.cpu.get_cpu_capability(),
     }
 

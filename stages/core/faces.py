@@ -53,7 +53,7 @@ def describe_face(
         "source_sha256": digest,
         **dict(zip(BOX, box, strict=True)),
         "probability": round(float(detected.probabilities[at]), PROBABILITY_DECIMALS),
-        **dict(zip(LANDMARKS, detected.landmarks[at].round(1).ravel().tolist(), strict=True)),
+        **dict(zip(LANDMARKS, detected.landmarks[at].round().ravel().tolist(), strict=True)),
         "group": digest[:16],
         "duplicate_of": None,
     }
