@@ -15,7 +15,7 @@ from stages.core.class_shares import Said, shares_as_predicted, unmixed, with_in
 from stages.core.errors import FaceloopError
 from stages.core.randomness import generator
 from stages.core.records import p_columns
-from stages.files.tables import write_csv, write_json
+from stages.files.tables import write_csv, write_figures
 
 # Below, intervals may be wider than 0.36, and shares tell more of these people than of a source.
 LEAST_FACES = 30
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     figures["other_weights"] = classifier.has_other_weights
     print("\n".join(lines_of(figures, model)))
     if arguments.json:
-        write_json(figures, arguments.json)
+        write_figures(figures, arguments.json)
     if arguments.per_face:
         write_csv(per_face(faces, model), arguments.per_face)
         print(f"{arguments.per_face} tells of single faces: it is personal data, and often wrong")

@@ -22,7 +22,7 @@ from stages.files.tables import (
     embedding_width,
     read_features,
     write_csv,
-    write_json,
+    write_figures,
 )
 
 PLOT = ["class", "share", "low", "high", "target"]
@@ -55,7 +55,7 @@ def main() -> None:
         "near_duplicates": copies / max(len(pool.faces), 1),
         **found,
     }
-    write_json(figures, METRICS_DIR / "balance.json")
+    write_figures(figures, METRICS_DIR / "balance.json")
     targets = wanted.targets.get(CLASS, {})
     rows = [
         (one, share["value"], share["low"], share["high"], targets.get(one))

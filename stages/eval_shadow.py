@@ -22,7 +22,7 @@ from stages.files.tables import (
     read_csv,
     read_features,
     write_csv,
-    write_json,
+    write_figures,
 )
 
 CURVE = ["labels", "random", "active"]
@@ -60,7 +60,7 @@ def main() -> None:
         **found,
     }
     curve = pd.DataFrame(figures.pop("curve", []), columns=CURVE)
-    write_json(figures, METRICS_DIR / "shadow.json")
+    write_figures(figures, METRICS_DIR / "shadow.json")
     write_csv(curve, PLOTS_DIR / "shadow_curve.csv")
     print(f"eval_shadow: {figures['reason'] or f'{n} labels an arm, beside {len(base)} of both'}")
 

@@ -14,7 +14,7 @@ from stages.files.tables import (
     METRICS_DIR,
     read_csv,
     read_json,
-    write_json,
+    write_figures,
 )
 
 
@@ -58,9 +58,9 @@ def main() -> None:
         "pool_left": evidence.pool_left,
         "unseen_left": evidence.unseen_left,
     }
-    write_json(figures, METRICS_DIR / "gate.json")
-    write_json(labels, METRICS_DIR / "labels.json")
-    write_json(read_json(MODELS_DIR / f"{candidate}.json"), METRICS_DIR / "train.json")
+    write_figures(figures, METRICS_DIR / "gate.json")
+    write_figures(labels, METRICS_DIR / "labels.json")
+    write_figures(read_json(MODELS_DIR / f"{candidate}.json"), METRICS_DIR / "train.json")
     print(f"gate {candidate}: {verdict['verdict']}; {'; '.join(verdict['reasons'])}")
 
 

@@ -9,7 +9,7 @@ from stages.files.adjudications import read_rounds
 from stages.files.console import run_stage
 from stages.files.labels import known_rounds
 from stages.files.params import read_params
-from stages.files.tables import LABELLED_DIR, read_faces, write_csv, write_json
+from stages.files.tables import LABELLED_DIR, read_faces, write_csv, write_figures
 
 
 def main(round_name: str) -> None:
@@ -25,7 +25,7 @@ def main(round_name: str) -> None:
     write_csv(merged.labelled, LABELLED_DIR / f"{round_name}.csv")
     write_csv(agreement.pairs, LABELLED_DIR / f"{round_name}.pairs.csv")
     write_csv(agreement.annotators, LABELLED_DIR / f"{round_name}.annotators.csv")
-    write_json(figures, LABELLED_DIR / f"{round_name}.json")
+    write_figures(figures, LABELLED_DIR / f"{round_name}.json")
     for _, vote in merged.placed[merged.placed["face_now"] == ""].iterrows():
         print(
             f"labels/{vote['round']}/{vote['annotator']}.csv: face {vote['face_id']} of "

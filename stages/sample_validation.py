@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stages.core.diversity import cluster, reduce_dimensions
+from stages.core.clustering import cluster_points, principal_components
 from stages.core.pool import open_pool
 from stages.core.randomness import generator
 from stages.core.records import queue_rows
@@ -27,8 +27,8 @@ def main() -> None:
     frame, size = thinned(unseen[lent], wanted.max_faces, rng), wanted.size + wanted.reserve
     strata = np.zeros(len(frame), dtype=int)
     if len(frame) > size:
-        points = reduce_dimensions(embeddings[frame], wanted.pca_components, seed)
-        strata, _ = cluster(points, wanted.strata, seed)
+        points = principal_components(embeddings[frame], wanted.pca_components)
+        strata, _ = cluster_points(points, wanted.strata, seed)
     drawn = stratified_sample(strata, size, rng)
     first = stratified_sample(strata[drawn], wanted.size, rng)
     later = rng.permutation(np.setdiff1d(np.arange(len(drawn)), first))

@@ -13,7 +13,7 @@ from stages.files.tables import (
     read_csv,
     read_features,
     write_csv,
-    write_json,
+    write_figures,
     write_parquet,
 )
 
@@ -49,7 +49,7 @@ def main(round_name: str) -> None:
         else None,
     }
     write_head(fit.head, MODELS_DIR / f"{round_name}.safetensors")
-    write_json(figures, MODELS_DIR / f"{round_name}.json")
+    write_figures(figures, MODELS_DIR / f"{round_name}.json")
     held_out = faces[["batch", "face_id", "label"]].head(len(fit.out_of_fold))  # all, or none
     p = dict(zip(p_columns(settings.classes), fit.out_of_fold.T, strict=True))
     write_parquet(held_out.assign(**p), MODELS_DIR / f"{round_name}.out_of_fold.parquet")

@@ -72,7 +72,6 @@ SMALL: dict[str, Any] = {
     "embed.device": "cpu",
     "train.l2": [1.0, 0.1],
     "train.folds": 3,
-    "train.max_iterations": 50,
     "eval_overfit.bootstrap": 100,
     "eval_iteration.bootstrap": 100,
     "eval_shadow.bootstrap": 100,

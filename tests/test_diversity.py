@@ -3,13 +3,7 @@
 import numpy as np
 import pytest
 
-from stages.core.diversity import (
-    cluster,
-    even_quotas,
-    heart_edge_chance,
-    reduce_dimensions,
-    split_quotas,
-)
+from stages.core.diversity import even_quotas, heart_edge_chance, split_quotas
 from stages.core.settings import SampleDiverse
 
 SHARES = (0.4, 0.4, 0.2)
@@ -98,34 +92,8 @@ def test_hearts_are_nearest_edges_furthest_and_chance_between() -> None:
         assert by_reason["random"].max() < by_reason["outlier"].min()
 
 
-def test_distances_are_to_the_mean_of_the_cluster() -> None:
-    points, _ = blobs(60, d=3, k=3)
-    labels, distances = cluster(points, 3, seed=0)
-    for name in range(3):
-        inside = points[labels == name]
-        expected = np.linalg.norm(inside - inside.mean(axis=0), axis=1)
-        np.testing.assert_allclose(distances[labels == name], expected, rtol=1e-4)
-
-
 def test_clusters_of_very_different_size_still_give_the_size_asked_for() -> None:
     labels = np.repeat([0, 1, 2], [97, 2, 2])
     rng = np.random.default_rng(0)
     picks = heart_edge_chance(labels, np.ones(101), 50, settings(50), rng)
     assert len(picks) == 50 and set(range(97, 101)) <= set(picks["position"])
-
-
-def test_pca_keeps_what_varies_most() -> None:
-    rng = np.random.default_rng(0)
-    features = rng.normal(size=(40, 6)) * [9, 5, 0.01, 0.01, 0.01, 0.01]
-    points = reduce_dimensions(features, 2, seed=0)
-    assert points.shape == (40, 2)
-    centred = features - features.mean(axis=0)
-    assert points.var(axis=0).sum() == pytest.approx(centred.var(axis=0)[:2].sum(), rel=0.01)
-
-
-@pytest.mark.parametrize(
-    ("n", "components", "width"), [(1, 5, 6), (2, 5, 1), (4, 5, 3), (40, 9, 6)]
-)
-def test_pca_takes_no_more_components_than_there_are(n: int, components: int, width: int) -> None:
-    features = np.random.default_rng(0).normal(size=(n, 6))
-    assert reduce_dimensions(features, components, seed=0).shape == (n, width)

@@ -84,7 +84,7 @@ def test_a_photos_face_has_the_tables_columns_but_those_of_its_picture() -> None
     row = describe_face("f" * 16, SHA, BOX, detected, 0)
     assert set(FACES) - set(row) == {"batch", "source", "frame", "time_s", "sharpness"}
     assert row["group"] == SHA[:16] and row["duplicate_of"] is None
-    assert (row["probability"], row["nose_x"]) == (0.987654, 12.3)
+    assert (row["probability"], row["nose_x"]) == (0.9877, 12)
 
 
 def row_of() -> dict:  # type: ignore[type-arg]

@@ -84,7 +84,7 @@ def test_the_uncertain_are_the_top_of_the_whole_pool(pool: Any, strategy: str) -
     )
     judged = groups_of(parts["validation"])
     free = [
-        (-STRATEGIES[strategy](p)[at], face_id)
+        (-STRATEGIES[strategy](p)[at].round(6), face_id)
         for at, face_id in enumerate(faces["face_id"])
         if pd.isna(faces["duplicate_of"][at])
         and faces["group"][at] not in judged

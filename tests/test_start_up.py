@@ -19,15 +19,44 @@ finally:
 """
 
 
-def imported_by(word: str) -> str:
+def python(*words: str, **environment: str) -> str:
+    """Return what a Python that runs these words, the first a programme, has printed."""
     done = subprocess.run(
-        [sys.executable, "-c", RUN, word],
-        env={"PYTHONPATH": str(ROOT)},
+        [sys.executable, "-c", *words],
+        env={"PYTHONPATH": str(ROOT), **environment},
         capture_output=True,
         text=True,
         check=True,
     )
-    return done.stdout.splitlines()[-1]
+    return done.stdout
+
+
+def imported_by(word: str) -> str:
+    return python(RUN, word).splitlines()[-1]
+
+
+HEAVY_FOR_A_STAGE = ["torch", "torchvision", "sklearn", "crowdkit", "matplotlib", "dvc"]
+LITTLE = [path.stem for path in (ROOT / "stages").glob("*.py") if path.stem != "__init__"]
+LITTLE = sorted({*LITTLE} - {"embed"})  # which learns from the network itself how it is run
+
+
+@pytest.mark.parametrize("stage", LITTLE)
+def test_a_stage_that_computes_little_imports_little(stage: str) -> None:
+    found = f"print(*[name for name in {HEAVY_FOR_A_STAGE} if name in sys.modules])"
+    done = python(f"import sys, stages.{stage}; {found}")
+    assert done.split() == []
+
+
+def test_a_stage_computes_on_one_thread() -> None:
+    done = python(
+        "import numpy as np\n"
+        "from threadpoolctl import threadpool_info\n"
+        "from stages.files.console import run_stage\n"
+        "run_stage(lambda: print(*[one['num_threads'] for one in threadpool_info()]))",
+        OMP_NUM_THREADS="2",
+        OPENBLAS_NUM_THREADS="2",
+    )
+    assert set(done.split()) == {"1"}
 
 
 def test_help_imports_not_even_pandas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stages.core.diversity import cluster, reduce_dimensions
+from stages.core.clustering import cluster_points, principal_components
 from stages.core.settings import SampleDiverse
 
 
@@ -20,7 +20,7 @@ def order_alike(
     ordered = [np.array([], dtype=int)]
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
-        points = reduce_dimensions(features[rows], settings.pca_components, seed)
-        clusters, distances = cluster(points, settings.clusters, seed)
+        points = principal_components(features[rows], settings.pca_components)
+        clusters, distances = cluster_points(points, settings.clusters, seed)
         ordered.append(rows[np.lexsort((distances, clusters))])
     return np.concatenate(ordered)

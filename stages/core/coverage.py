@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from stages.core.diversity import cluster
+from stages.core.clustering import cluster_points
 
 BLOCK = 4096  # faces at a time
+DECIMALS = 6  # of a cosine distance: what is far must not hang on how a processor rounds
 
 
 def typical_distance(features: np.ndarray, clusters: int, rng: np.random.Generator) -> float:
@@ -18,7 +19,8 @@ def typical_distance(features: np.ndarray, clusters: int, rng: np.random.Generat
         clusters: of k-means.
         rng: of k-means and of the pairs: each face beside a random member of its cluster.
     """
-    labels, _ = cluster(features, clusters, int(rng.integers(2**31)))
+    features = features.astype(np.float64)
+    labels, _ = cluster_points(features, clusters, int(rng.integers(2**31)))
     partner = np.arange(len(features))
     for name in np.unique(labels):
         members = np.flatnonzero(labels == name)
@@ -27,7 +29,8 @@ def typical_distance(features: np.ndarray, clusters: int, rng: np.random.Generat
     paired = partner != np.arange(len(features))
     if not paired.any():
         return 0.0
-    return float(np.median(1 - (features[paired] * features[partner[paired]]).sum(axis=1)))
+    distances = 1 - (features[paired] * features[partner[paired]]).sum(axis=1)
+    return float(np.median(distances).round(DECIMALS))
 
 
 def nearest_distance(features: np.ndarray, labelled: np.ndarray) -> np.ndarray:
@@ -38,8 +41,8 @@ def nearest_distance(features: np.ndarray, labelled: np.ndarray) -> np.ndarray:
     Args:
         features, labelled: float32 of shape (n, d) and (m, d), of length 1; m at least 1.
     """
-    nearest = np.empty(len(features))
+    nearest, others = np.empty(len(features)), labelled.astype(np.float64).T
     for start in range(0, len(features), BLOCK):
         rows = slice(start, start + BLOCK)
-        nearest[rows] = 1 - (features[rows] @ labelled.T).max(axis=1)
-    return nearest
+        nearest[rows] = 1 - (features[rows].astype(np.float64) @ others).max(axis=1)
+    return nearest.round(DECIMALS)

@@ -10,19 +10,18 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.cluster.hierarchy import fcluster, linkage
-from sklearn.cluster import KMeans
-from sklearn.metrics import pairwise_distances_chunked
-from sklearn.neighbors import NearestNeighbors
 
-from stages.core.diversity import (
-    cluster,
-    heart_edge_chance,
-    quiet_clusters,
-    reduce_dimensions,
-    spherical_cluster,
+from stages.core.clustering import (
+    DECIMALS,
+    cluster_points,
+    principal_components,
+    squared_distances,
 )
+from stages.core.diversity import heart_edge_chance, spherical_cluster
+from stages.core.head import blocks
 from stages.core.settings import SampleDiverse
+
+BLOCK = 1024  # faces whose distances to all others are in memory at once
 
 
 class Sample(NamedTuple):
@@ -54,9 +53,8 @@ def kmeans(
     sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator
 ) -> pd.DataFrame:
     """PCA, k-means; of each cluster hearts, edges and a chance few (Quintana Esteve 2022)."""
-    seed = _seed(rng)
-    points = reduce_dimensions(sample.features, settings.pca_components, seed)
-    labels, distances = cluster(points, settings.clusters, seed)
+    points = principal_components(sample.features, settings.pca_components)
+    labels, distances = cluster_points(points, settings.clusters, _seed(rng))
     return heart_edge_chance(labels, distances, size, settings, rng)
 
 
@@ -72,12 +70,9 @@ def weighted_kmeans(
     sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator
 ) -> pd.DataFrame:
     """k-means weighted by uncertainty, the face nearest to each centroid (Zhdanov 2019)."""
-    seed = _seed(rng)
-    points = reduce_dimensions(sample.features, settings.pca_components, seed)
-    with quiet_clusters():
-        model = KMeans(size, n_init=1, random_state=seed)
-        labels = model.fit_predict(points, sample_weight=np.maximum(sample.scores, 1e-6))
-    distances = np.linalg.norm(points - model.cluster_centers_[labels], axis=1)
+    points = principal_components(sample.features, settings.pca_components)
+    weights = np.maximum(sample.scores, 1e-6)
+    labels, distances = cluster_points(points, size, _seed(rng), weights, starts=1)
     nearest = np.lexsort((distances, labels))
     _, first = np.unique(labels[nearest], return_index=True)
     return _filled(sample, nearest[first], size, "weighted", labels)
@@ -89,6 +84,9 @@ def cluster_margin(
     """In turn the most uncertain of each cluster, small ones first (Citovsky et al. 2021)."""
     labels = np.zeros(len(sample.features), dtype=int)
     if len(labels) > 1:
+        # Here, for this strategy alone needs it, and it takes a third of a second to import.
+        from scipy.cluster.hierarchy import fcluster, linkage
+
         tree = linkage(sample.features, "average")
         labels = fcluster(tree, settings.clusters, "maxclust") - 1
     by_score = np.argsort(-sample.scores, kind="stable")
@@ -107,13 +105,13 @@ def badge(
     """
     error = sample.p.copy()
     error[np.arange(len(error)), error.argmax(axis=1)] -= 1
-    squares = (error**2).sum(axis=1) * (sample.features**2).sum(axis=1)
+    squares = ((error**2).sum(axis=1) * (sample.features**2).sum(axis=1)).round(DECIMALS)
     picked = [int(np.argmax(squares))]
     left = np.full(len(squares), np.inf)
     while len(picked) < size:
         at = picked[-1]
         cross = (error @ error[at]) * (sample.features @ sample.features[at])
-        left = np.minimum(left, np.maximum(squares + squares[at] - 2 * cross, 0))
+        left = np.minimum(left, np.maximum(squares + squares[at] - 2 * cross, 0).round(DECIMALS))
         left[picked] = 0
         picked.append(_draw(left, picked, rng))
     return _picks(np.array(picked), "badge")
@@ -126,12 +124,12 @@ def k_center(
     x = sample.features
     left = np.full(len(x), np.inf)
     if len(sample.labelled):
-        chunks = pairwise_distances_chunked(x, sample.labelled, reduce_func=lambda d, _: d.min(1))
-        left = np.concatenate(list(chunks))
+        for rows in blocks(len(x), BLOCK):
+            left[rows] = squared_distances(x[rows], sample.labelled).min(axis=1)
     picked: list[int] = []
     while len(picked) < size:
         picked.append(int(np.argmax(left)))
-        left = np.minimum(left, np.linalg.norm(x - x[picked[-1]], axis=1))
+        left = np.minimum(left, squared_distances(x, x[picked[-1:]])[:, 0])
         left[picked] = -1
     return _picks(np.array(picked), "k_center")
 
@@ -140,18 +138,27 @@ def typical(
     sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator
 ) -> pd.DataFrame:
     """Of each of `size` clusters the face in the densest place (TypiClust: Hacohen et al. 2022)."""
-    with quiet_clusters():
-        labels = KMeans(size, n_init=1, random_state=_seed(rng)).fit_predict(sample.features)
-    density = np.zeros(len(labels))
+    labels, _ = cluster_points(sample.features, size, _seed(rng), starts=1)
+    spread = np.zeros(len(labels))
     for name in np.unique(labels):
         inside = np.flatnonzero(labels == name)
-        near = min(NEIGHBOURS, len(inside) - 1)
-        if near:
-            model = NearestNeighbors(n_neighbors=near).fit(sample.features[inside])
-            density[inside] = 1 / np.maximum(model.kneighbors()[0].mean(axis=1), 1e-12)
-    densest = np.lexsort((-density, labels))
+        spread[inside] = neighbour_distance(sample.features[inside])
+    densest = np.lexsort((spread, labels))
     _, first = np.unique(labels[densest], return_index=True)
     return _filled(sample, densest[first], size, "typical", labels)
+
+
+def neighbour_distance(points: np.ndarray) -> np.ndarray:
+    """Return the mean distance (n,) of points (n, d) to their NEIGHBOURS nearest; 0 of one alone.
+
+    The paper's typicality is its inverse.
+    """
+    near, found = min(NEIGHBOURS, len(points) - 1), np.zeros(len(points))
+    for rows in blocks(len(points), BLOCK) if near else ():
+        squares = squared_distances(points[rows], points)
+        nearest = np.partition(squares, near, axis=1)[:, : near + 1]  # itself among them, at 0
+        found[rows] = np.sqrt(nearest).sum(axis=1) / near
+    return found.round(DECIMALS)
 
 
 NEIGHBOURS = 20  # that the paper's typicality looks at
@@ -188,7 +195,8 @@ def pick_diverse(
     by_id = np.argsort(sample.face_ids)
     ordered = sample._replace(
         face_ids=sample.face_ids[by_id],
-        features=sample.features[by_id],
+        features=sample.features[by_id].astype(np.float64),
+        labelled=sample.labelled.astype(np.float64),
         scores=sample.scores[by_id],
         p=sample.p[by_id],
     )

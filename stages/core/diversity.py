@@ -4,43 +4,13 @@ After D. Quintana Esteve, Using Active Learning to Improve Ethnic Group Classifi
 40 % closest to the centroid, 40 % furthest from it, 20 % at random.
 """
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 import pandas as pd
-from sklearn.cluster import KMeans, kmeans_plusplus
-from sklearn.decomposition import PCA
-from sklearn.exceptions import ConvergenceWarning
 
+from stages.core.clustering import DECIMALS, seeds
 from stages.core.settings import SampleDiverse
 
 REASONS = ("centroid", "outlier", "random")
-
-
-def reduce_dimensions(features: np.ndarray, components: int, seed: int) -> np.ndarray:
-    """Project features (n, d) on at most `components` principal components: float32 (n, c)."""
-    components = min(components, len(features) - 1, features.shape[1])
-    if components < 1:
-        return features.astype(np.float32)
-    with np.errstate(invalid="ignore"):  # equal faces have no variance to explain
-        return PCA(components, random_state=seed).fit_transform(features.astype(np.float32))
-
-
-@contextmanager
-def quiet_clusters() -> Iterator[None]:
-    """Silence k-means where fewer distinct points than clusters leave some empty."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        yield
-
-
-def cluster(points: np.ndarray, clusters: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return each point's cluster (n,) and its distance to that cluster's centroid (n,)."""
-    with quiet_clusters():
-        model = KMeans(min(clusters, len(points)), n_init=4, random_state=seed).fit(points)
-    return model.labels_, np.linalg.norm(points - model.cluster_centers_[model.labels_], axis=1)
 
 
 def even_quotas(sizes: np.ndarray, total: int) -> np.ndarray:
@@ -85,17 +55,18 @@ def spherical_cluster(
     Spherical k-means (Dhillon and Modha 2001): Lloyd's steps with centroids of length 1.
     """
     unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
-    centres, _ = kmeans_plusplus(unit, min(clusters, len(unit)), random_state=seed)
+    rng = np.random.default_rng(seed)
+    centres = seeds(unit, np.ones(len(unit)), min(clusters, len(unit)), rng)
     labels = np.full(len(unit), -1)
     for _ in range(100):
-        before, labels = labels, (unit @ centres.T).argmax(axis=1)
+        before, labels = labels, (unit @ centres.T).round(DECIMALS).argmax(axis=1)
         if (labels == before).all():
             break
         sums = np.zeros_like(centres)
         np.add.at(sums, labels, unit)
         length = np.linalg.norm(sums, axis=1, keepdims=True)
         centres = np.where(length > 0, sums / np.maximum(length, 1e-12), centres)
-    return labels, 1 - (unit * centres[labels]).sum(axis=1)
+    return labels, (1 - (unit * centres[labels]).sum(axis=1)).round(DECIMALS)
 
 
 def heart_edge_chance(

@@ -88,7 +88,7 @@ class Embedder:
         self._forward, self._precision = forward, precision
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
-        """Return L2-normalised embeddings, float32 of shape (n, d).
+        """Return L2-normalised embeddings, float64 of shape (n, d).
 
         Args:
             crops: uint8 of shape (n, h, w, 3), RGB; n at least 1.
@@ -126,21 +126,26 @@ class Embedder:
             torch.inference_mode(),
             torch.autocast(self.device.type, torch.bfloat16, enabled=is_half),
         ):
-            return self._forward(x).float().cpu().numpy()[: len(crops)]
+            return self._forward(x).double().cpu().numpy()[: len(crops)]
 
 
 def onet_features(onet: Any, margin: float) -> Forward:
     """Return MTCNN's O-Net up to its penultimate layer (256-d, dense5 with its PReLU).
+
+    It is small enough to run in float64 always: its embeddings are the same on every processor.
 
     Args:
         onet: facenet-pytorch's ONet.
         margin: what the crops hold around the box; O-Net was trained on the bare box.
     """
 
+    onet = deepcopy(onet).double()
+
     def forward(crops: torch.Tensor) -> torch.Tensor:
         inset = round(crops.shape[-1] * margin / (1 + 2 * margin))
         edge = crops.shape[-1] - inset
-        x = interpolate(crops[:, :, inset:edge, inset:edge], size=(48, 48), mode="area")
+        bare = crops[:, :, inset:edge, inset:edge].double()
+        x = interpolate(bare, size=(48, 48), mode="area")
         x = (x - 127.5) / 128
         for step in (1, 2, 3):
             x = getattr(onet, f"prelu{step}")(getattr(onet, f"conv{step}")(x))

@@ -107,10 +107,10 @@ def _describe(
     """Return a picture's face `at` with its row, or why it is too poor."""
     box, crop, detected = picture.boxes[at], picture.crops[at], picture.detected
     sharp = sharpness(crop)
-    reason = reason_to_reject(box, float(detected.probabilities[at]), sharp, settings)
+    row = describe_face(face_id(digest, picture.frame, box), digest, box, detected, at)
+    reason = reason_to_reject(box, row["probability"], sharp, settings)
     if reason:
         return reason
-    row = describe_face(face_id(digest, picture.frame, box), digest, box, detected, at)
     row |= {"frame": picture.frame, "time_s": picture.time_s, "sharpness": sharp}
     if picture.frame is not None:
         row["group"] += f"#{track.number:04d}"

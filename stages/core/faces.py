@@ -10,6 +10,8 @@ from stages.core.records import BOX, LANDMARKS
 from stages.core.settings import ExtractFaces
 
 ROUNDING = 1 / 12  # variance of rounding to whole grey levels
+# What is stored, and judged: further digits change with the processor.
+PROBABILITY_DECIMALS, SHARPNESS_DECIMALS = 4, 6
 
 
 class Detections(NamedTuple):
@@ -50,8 +52,8 @@ def describe_face(
         "face_id": identity,
         "source_sha256": digest,
         **dict(zip(BOX, box, strict=True)),
-        "probability": round(float(detected.probabilities[at]), 6),
-        **dict(zip(LANDMARKS, detected.landmarks[at].round(1).ravel().tolist(), strict=True)),
+        "probability": round(float(detected.probabilities[at]), PROBABILITY_DECIMALS),
+        **dict(zip(LANDMARKS, detected.landmarks[at].round().ravel().tolist(), strict=True)),
         "group": digest[:16],
         "duplicate_of": None,
     }
@@ -102,12 +104,12 @@ def sharpness(crop: Image.Image) -> float:
     call dark faces blurred and throw them out. The ratio does not change with light or contrast,
     once what rounding to whole grey levels adds to both is taken off.
     """
-    grey = np.asarray(crop.convert("L"), dtype=np.float32)
+    grey = np.asarray(crop.convert("L"), dtype=np.float64)
     laplacian = (
         grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * grey[1:-1, 1:-1]
     )
     signal = max(float(laplacian.var()) - 20 * ROUNDING, 0.0)  # 20 = 4 * 1 + 4 ** 2, its weights
-    return signal / max(float(grey.var()) - ROUNDING, 1e-6)
+    return round(signal / max(float(grey.var()) - ROUNDING, 1e-6), SHARPNESS_DECIMALS)
 
 
 def thumbnail(crop: Image.Image) -> np.ndarray:

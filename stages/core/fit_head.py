@@ -1,23 +1,22 @@
-"""Training the head: L-BFGS in torch, L2 by grouped cross-validation, temperature out of fold."""
+"""Training the head: L2 by grouped cross-validation, temperature out of fold, then all faces."""
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
-from scipy.optimize import minimize_scalar
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-from torch.nn.functional import cross_entropy
 
+from stages.core import softmax_regression
+from stages.core.clustering import principal_axes
+from stages.core.folds import grouped_folds
 from stages.core.head import softmax
 from stages.core.records import Head
 from stages.core.settings import Train
 
-# Of the gradient and of the loss. Roughly: held-out losses to the third decimal, enough to choose
-# a strength by, in a third of the time.
-CLOSELY, ROUGHLY = (1e-5, 1e-8), (1e-3, 1e-4)
 SCORES = ["l2", "log_loss", "accuracy", "temperature"]
+# Decimals that are kept: far more than a decision needs, and far fewer than unlike processors
+# agree on, so that all of them store and use the same head.
+WEIGHT, LOSS, PROBABILITY = 5, 4, 6
+COLDEST, HOTTEST = 0.05, 20.0
 
 
 class Fit(NamedTuple):
@@ -25,8 +24,9 @@ class Fit(NamedTuple):
 
     `scores` has a row an L2 strength: l2, log_loss and accuracy over the held-out folds,
     and their temperature (empty where there was too little to hold out); `curve` has the
-    loss after each evaluation; `out_of_fold` has the probabilities (n, C) that heads of the chosen
-    strength gave each face while its group was held out (no row where nothing was).
+    loss before the first step and after each; `out_of_fold` has the probabilities (n, C) that
+    heads of the chosen strength gave each face while its group was held out (no row where nothing
+    was).
     """
 
     head: Head
@@ -50,68 +50,58 @@ def fit_head(
     a small probability, and without any label the head is the uniform prior.
 
     Args:
-        features: float32 of shape (n, d).
+        features: of shape (n, d).
         labels: int of shape (n,), indices into classes.
         groups: of shape (n,); a group is never on both sides of a fold.
         classes: the C class names.
         embedder: recorded in the head.
-        settings: L2 strengths, folds, iterations, class weight.
+        settings: L2 strengths, folds, class weight.
         seed: of the folds.
+
+    Raises:
+        FaceloopError: a strength is too small.
     """
     mean, scale = _standardisation(features)
-    x = torch.from_numpy((features - mean) / scale)
-    y = torch.from_numpy(labels.astype(np.int64))
+    x = np.hstack([(features - mean.astype(float)) / scale, np.ones((len(features), 1))])
+    # On its principal axes the fit is quick; across them an optimum has no part.
+    axes = principal_axes(x)
+    x = x @ axes.T
     weights = _weights(labels, len(classes), settings.class_weight)
-    folds = _folds(labels, groups, settings.folds, seed)
-    scores, held_out = _cross_validate(x, y, weights, folds, len(classes), settings)
+    fold_of = grouped_folds(labels, groups, settings.folds, seed)
+    scores, held_out = _cross_validate(x, labels, weights, fold_of, len(classes), settings)
     l2, temperature = _best(scores, settings)
-    parameters, losses = _minimise(x, y, weights[:, None], len(classes), l2, settings)
-    solution = parameters[:, 0].numpy()
-    head = Head(tuple(classes), solution[:-1], solution[-1], mean, scale, temperature, l2, embedder)
-    curve = pd.DataFrame({"evaluation": range(1, len(losses) + 1), "loss": losses})
-    return Fit(head, scores, curve, softmax(held_out / temperature))
+    found, losses = softmax_regression.fit(x, labels, weights[None], len(classes), l2)
+    parameters = (found[:, 0] @ axes).T.round(WEIGHT).astype(np.float32)
+    head = Head(
+        tuple(classes), parameters[:-1], parameters[-1], mean, scale, temperature, l2, embedder
+    )
+    steps = pd.DataFrame({"loss": losses}).round(PROBABILITY).drop_duplicates(ignore_index=True)
+    curve = steps.rename_axis("step").reset_index()
+    return Fit(head, scores, curve, softmax(held_out / temperature).round(PROBABILITY))
 
 
 def _standardisation(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and scale, float32 of shape (d,); a constant feature has a scale of 1."""
     if len(features) == 0:
         return np.zeros(features.shape[1], np.float32), np.ones(features.shape[1], np.float32)
-    scale = features.std(axis=0)
-    return features.mean(axis=0), np.where(scale > 1e-6, scale, 1).astype(np.float32)
+    wide = features.astype(np.float64)
+    scale = wide.std(axis=0)
+    return wide.mean(axis=0).astype("f4"), np.where(scale > 1e-6, scale, 1).astype("f4")
 
 
-def _weights(labels: np.ndarray, n_classes: int, class_weight: str) -> torch.Tensor:
+def _weights(labels: np.ndarray, n_classes: int, class_weight: str) -> np.ndarray:
     """Return a weight a face, mean 1; `balanced` gives each class present the same total."""
     if class_weight == "none":
-        return torch.ones(len(labels))
+        return np.ones(len(labels))
     counts = np.bincount(labels, minlength=n_classes)
     present = max(1, np.count_nonzero(counts))
-    return torch.from_numpy((len(labels) / (present * counts[labels])).astype(np.float32))
-
-
-def _folds(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """Return the fold of each face, or an empty array where there is too little to hold out."""
-    if len(np.unique(labels)) < 2:
-        return np.array([], dtype=int)
-    folds = min(folds, len(np.unique(groups)), int(np.bincount(labels).max()))
-    if folds < 2:
-        return np.array([], dtype=int)
-    # Groups of one face each are no groups, and the plain splitter is far faster.
-    single = len(np.unique(groups)) == len(groups)
-    split = StratifiedKFold if single else StratifiedGroupKFold
-    splitter = split(folds, shuffle=True, random_state=seed % 2**32)
-    fold_of = np.zeros(len(labels), dtype=int)
-    with warnings.catch_warnings():
-        # A class with fewer faces than folds is held out in some folds only; that is meant.
-        warnings.simplefilter("ignore", UserWarning)
-        for fold, (_, held_out) in enumerate(splitter.split(labels, labels, groups)):
-            fold_of[held_out] = fold
-    return fold_of
+    return len(labels) / (present * counts[labels])
 
 
 def _cross_validate(
-    x: torch.Tensor,
-    y: torch.Tensor,
-    weights: torch.Tensor,
+    x: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
     fold_of: np.ndarray,
     n_classes: int,
     settings: Train,
@@ -122,23 +112,20 @@ def _cross_validate(
     that is put right afterwards. They are tried from strong to weak until the loss has risen
     twice running: it falls and then rises, and the weakest take the longest.
     """
-    strengths = sorted(settings.l2, reverse=True)
     if len(fold_of) == 0:
         return pd.DataFrame(columns=SCORES), np.empty((0, n_classes))
-    rows, held_out = [], []
-    inside = torch.from_numpy(fold_of[:, None] != np.arange(fold_of.max() + 1))
-    fold_weights = weights[:, None] * inside
-    start = None
-    for l2 in strengths:
+    rows, held_out, start = [], [], None
+    fold_weights = weights * (fold_of != np.arange(fold_of.max() + 1)[:, None])
+    for l2 in sorted(settings.l2, reverse=True):
         # From strong to weak, each fit starts where the last one ended.
-        start, _ = _minimise(x, y, fold_weights, n_classes, l2, settings, start, ROUGHLY)
-        logits = _logits(x, start)[np.arange(len(y)), fold_of]
-        temperature = _temperature(logits.numpy(), y.numpy())
-        losses = cross_entropy(logits / temperature, y, reduction="none")
-        hits = logits.argmax(1) == y
-        log_loss, accuracy = (float((weights * each).mean()) for each in (losses, hits))
-        rows.append((l2, log_loss, accuracy, temperature))
-        held_out.append(logits.numpy())
+        start, _ = softmax_regression.fit(x, labels, fold_weights, n_classes, l2, start)
+        logits = np.einsum("nd,cnd->nc", x, start[:, fold_of])
+        temperature = best_temperature(logits, labels)
+        losses = -np.log(softmax(logits / temperature)[np.arange(len(labels)), labels])
+        hits = logits.argmax(axis=1) == labels
+        log_loss, accuracy = ((weights * each).mean().round(LOSS) for each in (losses, hits))
+        rows.append((l2, float(log_loss), float(accuracy), temperature))
+        held_out.append(logits)
         if len(rows) > 2 and rows[-3][1] < rows[-2][1] < rows[-1][1]:
             break
     scores = pd.DataFrame(rows, columns=SCORES)
@@ -153,62 +140,16 @@ def _best(scores: pd.DataFrame, settings: Train) -> tuple[float, float]:
     return float(best["l2"]), float(best["temperature"])
 
 
-def _temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Return the temperature in [0.05, 20] with the least log loss (Guo et al. 2017)."""
+def best_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Return the temperature in [0.05, 20] with the least log loss, to three digits.
 
-    def loss(log_temperature: float) -> float:
-        p = softmax(logits / np.exp(log_temperature))[np.arange(len(labels)), labels]
-        return float(-np.log(np.maximum(p, 1e-12)).mean())
-
-    bounds = (np.log(0.05), np.log(20.0))
-    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
-
-
-def _logits(x: torch.Tensor, parameters: torch.Tensor) -> torch.Tensor:
-    """Return logits (n, k, C) of k heads with parameters (d + 1, k, C): the bias comes last."""
-    d, k, n_classes = parameters.shape[0] - 1, *parameters.shape[1:]
-    product = x @ parameters[:-1].reshape(d, k * n_classes)
-    return product.reshape(len(x), k, n_classes) + parameters[-1]
-
-
-def _minimise(
-    x: torch.Tensor,
-    y: torch.Tensor,
-    weights: torch.Tensor,
-    n_classes: int,
-    l2: float,
-    settings: Train,
-    start: torch.Tensor | None = None,
-    tolerances: tuple[float, float] = CLOSELY,
-) -> tuple[torch.Tensor, list[float]]:
-    """Fit k heads at once, one a column of weights (n, k): one pass over x serves all folds.
-
-    Returns:
-        Parameters of shape (d + 1, k, C), and the summed loss at each evaluation.
+    Guo et al. 2017, On Calibration of Modern Neural Networks. In 1 / temperature the loss is
+    convex: its slope is 0 at one place, found by halving.
     """
-    k = weights.shape[1]
-    totals = weights.sum(dim=0).clamp(min=1e-12)
-    parameters = torch.zeros(x.shape[1] + 1, k, n_classes) if start is None else start.clone()
-    parameters.requires_grad_(True)
-    optimiser = torch.optim.LBFGS(
-        [parameters],
-        max_iter=settings.max_iterations,
-        tolerance_grad=tolerances[0],
-        tolerance_change=tolerances[1],
-        line_search_fn="strong_wolfe",
-    )
-    losses: list[float] = []
-
-    def closure() -> torch.Tensor:
-        optimiser.zero_grad()
-        logits = _logits(x, parameters)
-        each = cross_entropy(
-            logits.reshape(-1, n_classes), y.repeat_interleave(k), reduction="none"
-        ).reshape(-1, k)
-        loss = ((weights * each).sum(dim=0) / totals).sum() + l2 / 2 * parameters.square().sum()
-        loss.backward()
-        losses.append(loss.item())
-        return loss
-
-    optimiser.step(closure)
-    return parameters.detach(), losses
+    least, most = 1 / HOTTEST, 1 / COLDEST
+    own = logits[np.arange(len(labels)), labels]
+    while most - least > 1e-9 * most:
+        middle = (least + most) / 2
+        slope = ((softmax(middle * logits) * logits).sum(axis=1) - own).mean()
+        least, most = (middle, most) if slope < 0 else (least, middle)
+    return float(f"{2 / (least + most):.3g}")

@@ -6,28 +6,30 @@ import numpy as np
 
 from stages.core.records import Head, Rows
 
-BLOCK = 65_536  # rows at a time: a memory-mapped pool is never in memory whole
+BLOCK = 16_384  # rows at a time: a memory-mapped pool is never in memory whole
 
 
-def blocks(n: int) -> Iterator[slice]:
-    """Yield n rows as slices of at most BLOCK."""
-    for start in range(0, n, BLOCK):
-        yield slice(start, min(start + BLOCK, n))
+def blocks(n: int, size: int | None = None) -> Iterator[slice]:
+    """Yield n rows as slices of at most `size`, or BLOCK."""
+    size = BLOCK if size is None else size
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))
 
 
 def predict(head: Head, features: Rows) -> np.ndarray:
     """Return class probabilities, float64 of shape (n, C), for features of shape (n, d)."""
-    # Standardisation is folded into the weights, so that the features are read once.
-    weight = head.weight / head.scale[:, None]
+    # Standardisation is folded into the weights, so that the features are read once. In float64,
+    # for what is picked by its score must not hang on how a processor rounds.
+    weight = head.weight.astype(np.float64) / head.scale[:, None]
     offset = head.bias - head.mean @ weight
     p = np.empty((len(features), len(head.classes)))
     for rows in blocks(len(features)):
-        logits = features[rows].astype(np.float32, copy=False) @ weight + offset
+        logits = features[rows].astype(np.float64) @ weight + offset
         p[rows] = softmax(logits / head.temperature)
     return p
 
 
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Return probabilities, float64, along the last axis."""
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True), dtype=np.float64)
-    return shifted / shifted.sum(axis=-1, keepdims=True)
+def softmax(logits: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Return probabilities, float64, along an axis."""
+    shifted = np.exp(logits - logits.max(axis=axis, keepdims=True), dtype=np.float64)
+    return shifted / shifted.sum(axis=axis, keepdims=True)

@@ -10,6 +10,7 @@ from PIL import Image
 from stages.core.neighbours import Pairs
 
 SMALL_PX, INNER_PX = 24, 16  # of a crop made small, and of the part that is compared: the face
+SIMILARITY_DECIMALS = 6  # what is stored, and judged
 
 
 class Links(NamedTuple):
@@ -37,7 +38,7 @@ def likeness(one: np.ndarray, other: np.ndarray) -> float:
     edge = (SMALL_PX - INNER_PX) // 2
     middle = _centred(one[edge : edge + INNER_PX, edge : edge + INNER_PX].reshape(1, -1))
     parts = _centred(sliding_window_view(other, (INNER_PX, INNER_PX)).reshape(-1, INNER_PX**2))
-    return float((parts @ middle[0]).max())
+    return round(float((parts @ middle[0]).max()), SIMILARITY_DECIMALS)
 
 
 def _centred(parts: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ PROBES, SLACK = 3, 0.05  # cells that a face is looked for in: those as near, bu
 # compared with its first LEAF faces alone.
 DEPTH = 5
 BLOCK = 8192  # faces compared with centres or with a cell at a time
+DECIMALS = 9  # of a cosine: rounding must not part faces that lie as near
 NEAREST = 4  # earlier faces of a cell that one face may be paired with
 
 
@@ -76,10 +77,10 @@ def _centres(embeddings: Rows, home: np.ndarray, rng: np.random.Generator) -> np
     """Return centres (k, d) of length 1 for a cell's parts: spherical k-means on some of it."""
     clusters = min(BRANCHES, 2 * len(home) // LEAF)
     some = rng.choice(home, min(SAMPLED * clusters, len(home)), replace=False)
-    points = embeddings[np.sort(some)].astype(np.float32)
+    points = embeddings[np.sort(some)].astype(np.float64)
     centres = points[rng.choice(len(points), clusters, replace=False)]
     for _ in range(STEPS):
-        nearest = (points @ centres.T).argmax(axis=1)
+        nearest = (points @ centres.T).round(DECIMALS).argmax(axis=1)
         for at in np.unique(nearest):
             total = points[nearest == at].sum(axis=0)
             centres[at] = total / max(float(np.linalg.norm(total)), 1e-9)
@@ -92,7 +93,7 @@ def _nearest(embeddings: Rows, rows: np.ndarray, centres: np.ndarray) -> np.ndar
     found = np.empty((len(rows), probes), dtype=np.int64)
     for start in range(0, len(rows), BLOCK):
         block = slice(start, start + BLOCK)
-        cosine = embeddings[rows[block]].astype(np.float32) @ centres.T
+        cosine = (embeddings[rows[block]].astype(np.float64) @ centres.T).round(DECIMALS)
         near = np.argsort(-cosine, axis=1, kind="stable")[:, :probes]
         values = np.take_along_axis(cosine, near, axis=1)
         found[block] = np.where(values < values[:, :1] - SLACK, -1, near)
@@ -104,14 +105,19 @@ def _pairs_of_cell(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield positions (m,) of faces, and of those among LEAF at home that lie NEAREST to each."""
     targets = home[:LEAF]
-    features = embeddings[targets].astype(np.float32)
+    features = embeddings[targets].astype(np.float64)
     everyone, at_home = np.concatenate([home, visitors]), len(home)
     for start in range(0, len(everyone), BLOCK):
         rows = everyone[start : start + BLOCK]
-        cosine = embeddings[rows].astype(np.float32) @ features.T
+        cosine = (embeddings[rows].astype(np.float64) @ features.T).round(DECIMALS)
         # At home the earlier face is looked for; a visitor's pair is told nowhere else.
         same_side = (np.arange(start, start + len(rows)) < at_home)[:, None]
         cosine[same_side & (targets >= rows[:, None])] = -np.inf
-        near = np.argpartition(-cosine, min(NEAREST, len(targets)) - 1, axis=1)[:, :NEAREST]
-        who, which = np.nonzero(np.take_along_axis(cosine, near, axis=1) >= min_cosine)
-        yield rows[who], targets[near[who, which]]
+        last = -min(NEAREST, len(targets))
+        least = np.maximum(np.partition(cosine, last, axis=1)[:, last], min_cosine)
+        who, which = np.nonzero(cosine >= least[:, None])
+        # Of those that lie as near as the last, the earlier ones.
+        order = np.lexsort((which, -cosine[who, which], who))
+        who, which = who[order], which[order]
+        kept = np.arange(len(who)) - np.searchsorted(who, who) < NEAREST
+        yield rows[who[kept]], targets[which[kept]]

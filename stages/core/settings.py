@@ -179,7 +179,6 @@ class MergeLabels(Block):
 class Train(Block):
     l2: Annotated[list[Positive], Field(min_length=1)]
     folds: Annotated[int, Field(ge=2)]
-    max_iterations: Count
     class_weight: Literal["none", "balanced"]
 
 

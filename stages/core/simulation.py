@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from stages.core.clustering import cluster_points, principal_components
 from stages.core.diverse_strategies import Sample, pick_diverse
-from stages.core.diversity import cluster, reduce_dimensions
 from stages.core.evaluation import confusion_by_group, figures
 from stages.core.fit_head import fit_head
 from stages.core.head import predict
@@ -150,8 +150,8 @@ def _validation(
     strata = np.zeros(len(frame), dtype=int)
     if len(frame) > size:
         seed = int(rng.integers(2**31))
-        points = reduce_dimensions(data.features[frame], wanted.pca_components, seed)
-        strata, _ = cluster(points, wanted.strata, seed)
+        points = principal_components(data.features[frame], wanted.pca_components)
+        strata, _ = cluster_points(points, wanted.strata, seed)
     return frame[stratified_sample(strata, size, rng)]
 
 

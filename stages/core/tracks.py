@@ -12,6 +12,7 @@ from stages.core.anchors import iou, match_boxes
 BUFFER = 1.0
 MIN_OVERLAP = 0.2
 MIN_SIMILARITY = 0.3
+DECIMALS = 9  # of a correlation: rounding must not part faces that are as alike
 
 
 class Held(NamedTuple):
@@ -97,8 +98,9 @@ def link_duplicate(
         thumbnail: from `faces.thumbnail`.
         min_similarity: least correlation of thumbnails that makes two faces near-duplicates.
     """
-    likest = max(track.kept, key=lambda kept: float(track.kept[kept] @ thumbnail), default=None)
-    if likest is not None and track.kept[likest] @ thumbnail >= min_similarity:
+    alike = {kept: round(float(one @ thumbnail), DECIMALS) for kept, one in track.kept.items()}
+    likest = max(alike, key=alike.__getitem__, default=None)
+    if likest is not None and alike[likest] >= min_similarity:
         return likest
     track.kept[face_id] = thumbnail
     return None
@@ -114,7 +116,9 @@ def hold(track: Track, one: Held, limit: int) -> bool:
     if len(track.held) <= limit:
         return False
     looks = np.array([held.thumbnail for held in track.held])
-    alike = np.triu(looks @ looks.T + 2, k=1)  # correlations are at least -1: others are less
+    alike = np.triu(
+        (looks @ looks.T).round(DECIMALS) + 2, k=1
+    )  # correlations are at least -1: others are less
     first, second = np.unravel_index(int(np.argmax(alike)), alike.shape)
     worse = second if track.held[second].quality <= track.held[first].quality else first
     del track.held[int(worse)]

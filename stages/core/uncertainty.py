@@ -46,6 +46,7 @@ STRATEGIES = {
     "ratio": ratio,
 }
 DRAWN = ("random", "power_margin")
+DECIMALS = 6  # of a score, as it is stored: last bits must not part faces that are as uncertain
 
 
 def score(strategy: str, p: np.ndarray, face_ids: Ids, rng: np.random.Generator) -> np.ndarray:
@@ -86,8 +87,8 @@ def _chance(strategy: str, face_ids: Ids, rng: np.random.Generator) -> np.ndarra
 
 def _scored(strategy: str, p: np.ndarray, u: np.ndarray) -> np.ndarray:
     if strategy not in DRAWN:
-        return STRATEGIES[strategy](p)
-    return u if strategy == "random" else u ** (1 / np.maximum(margin(p), 1e-12))
+        return STRATEGIES[strategy](p).round(DECIMALS)
+    return u if strategy == "random" else u ** (1 / np.maximum(margin(p).round(DECIMALS), 1e-12))
 
 
 def most_uncertain(scores: np.ndarray, face_ids: Ids, size: int) -> np.ndarray:

@@ -18,7 +18,7 @@ from stages.files.tables import (
     read_csv,
     read_features,
     write_csv,
-    write_json,
+    write_figures,
 )
 
 
@@ -91,7 +91,7 @@ def read_whole_batch(settings: Settings) -> WholeBatch:
 
 def write_evaluation(name: str, figures: dict[str, Any], plots: dict[str, pd.DataFrame]) -> None:
     """Write `metrics/<name>.json` and `metrics/plots/<name>_<plot>.csv`, and say the result."""
-    write_json(figures, METRICS_DIR / f"{name}.json")
+    write_figures(figures, METRICS_DIR / f"{name}.json")
     for plot, points in plots.items():
         write_csv(points, PLOTS_DIR / f"{name}_{plot}.csv")
     if figures["n"] == 0:

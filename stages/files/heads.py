@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
@@ -24,7 +25,9 @@ def write_head(head: Head, path: Path) -> None:
         "l2": head.l2,
         "embedder": head.embedder,
     }
-    content = save({name: getattr(head, name) for name in ARRAYS}, {"faceloop": json.dumps(about)})
+    # safetensors takes an array's memory as it lies: a transposed view would come back stirred.
+    arrays = {name: np.ascontiguousarray(getattr(head, name)) for name in ARRAYS}
+    content = save(arrays, {"faceloop": json.dumps(about)})
     with replacing(path) as partial:
         partial.write_bytes(content)
 

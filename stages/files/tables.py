@@ -1,6 +1,7 @@
 """Tables and arrays on disk: Parquet for machines, CSV for people, `.npy` for embeddings."""
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,13 +23,15 @@ QUEUE_DIR = Path("data/queue")
 DUPLICATES_DIR = Path("data/duplicates")
 METRICS_DIR = Path("metrics")
 PLOTS_DIR = Path("metrics/plots")
+DECIMALS = 6  # of a number in a table
+DIGITS = 6  # of a figure in JSON: the 17th would change with the processor
 GATHERED = 4096  # rows picked from one memory map: it holds every page that they lie on
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a table that people review: UTF-8, LF, six decimals, nothing for a missing value."""
     with replacing(path) as partial:
-        table.to_csv(partial, index=False, float_format="%.6f", lineterminator="\n")
+        table.to_csv(partial, index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
 
 
 def read_csv(path: Path, columns: dict[str, str]) -> pd.DataFrame:
@@ -51,13 +54,29 @@ def read_csv(path: Path, columns: dict[str, str]) -> pd.DataFrame:
 
 
 def write_json(content: Any, path: Path) -> None:
-    """Write figures as JSON; NaN is refused, since JSON has none."""
+    """Write JSON; NaN is refused, since it has none."""
     with replacing(path) as partial:
         partial.write_text(
             json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n",
             encoding="utf-8",
             newline="\n",
         )
+
+
+def write_figures(figures: Any, path: Path) -> None:
+    """Write what was measured as JSON, its numbers to six digits."""
+    write_json(_in_six_digits(figures), path)
+
+
+def _in_six_digits(figures: Any) -> Any:
+    """Return figures with each float in them, at any depth, rounded to DIGITS digits."""
+    if isinstance(figures, dict):
+        return {name: _in_six_digits(one) for name, one in figures.items()}
+    if isinstance(figures, list | tuple):
+        return [_in_six_digits(one) for one in figures]
+    if isinstance(figures, float) and math.isfinite(figures):
+        return float(f"{figures:.{DIGITS}g}")
+    return figures
 
 
 def read_json(path: Path) -> Any:
@@ -83,9 +102,9 @@ def present(path: Path) -> Path:
 
 
 def write_parquet(table: pd.DataFrame, path: Path) -> None:
-    """Write a machine-sized table as Parquet."""
+    """Write a machine-sized table as Parquet, its numbers to six decimals."""
     with replacing(path) as partial:
-        table.to_parquet(partial, index=False)
+        table.round(DECIMALS).to_parquet(partial, index=False)
 
 
 def read_faces(batches: Sequence[str], about: pd.DataFrame | None = None) -> pd.DataFrame:

@@ -1,0 +1,207 @@
+"""One commit on unlike processors: does the loop decide the same?
+
+    python -m benchmarks.processors [--draws 20] [--work DIR]
+
+Libraries are told by the environment to compute as an older processor would. Of each draw of the
+demo batch two rounds are run from the photos on, as it is and so; the table tells how many of the
+faces found, of their embeddings' numbers, and of the faces picked and held out differ.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from benchmarks.real_faces import print_table
+from loop.edit_params import edit_params
+from loop.next_round import move_on
+from loop.vote import read_truth
+from stages import link_duplicates
+from stages.core.anchors import label_by_truth
+from stages.core.records import QUEUE, VOTES, as_table, stacked
+from stages.core.rounds import SEED_ROUND
+from stages.files.labels import write_queue, write_votes
+from stages.files.params import read_params
+from stages.files.tables import EMBEDDINGS_DIR, FACES_DIR, QUEUE_DIR, read_csv
+
+ROOT = Path(__file__).resolve().parents[1]
+BATCH, TRUTH, ROUNDS = "pool", Path("truth.csv"), (SEED_ROUND, "o01-i00")
+DECIDED = ("labels", "data/duplicates", "data/labelled", "data/queue", "models", "metrics")
+AVX512 = "X86_V4 AVX512_ICL AVX512_SPR"  # NumPy's names
+PROCESSORS: dict[str, dict[str, str]] = {
+    "as it is": {},
+    "AVX2": {
+        "NPY_DISABLE_CPU_FEATURES": AVX512,
+        "OPENBLAS_CORETYPE": "Haswell",
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+    },
+    "old": {
+        "NPY_DISABLE_CPU_FEATURES": f"X86_V3 {AVX512}",
+        "OPENBLAS_CORETYPE": "Nehalem",
+        "ATEN_CPU_CAPABILITY": "default",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+        "MKL_CBWR": "COMPATIBLE",
+    },
+}
+
+
+def main() -> None:
+    """Print how often a decision hangs on the processor."""
+    parser = argparse.ArgumentParser(prog="benchmarks.processors", description=__doc__)
+    parser.add_argument("--draws", type=int, default=20)
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "processors")
+    arguments = parser.parse_args()
+    shutil.rmtree(arguments.work, ignore_errors=True)
+    rows = []
+    for seed in range(arguments.draws):
+        folders = {name: arguments.work / f"{seed}-{name}" for name in ("as it is", "old")}
+        draw(folders["as it is"], seed)
+        shutil.copytree(folders["as it is"], folders["old"])
+        for name, folder in folders.items():
+            decide_on(name, folder, from_photos=True)
+        rows.append({"seed": seed, **differences(*folders.values())})
+        print(rows[-1], file=sys.stderr)
+    print_table(pd.DataFrame(rows), 0)
+    shutil.rmtree(arguments.work)
+
+
+def draw(folder: Path, seed: int) -> None:
+    """Draw the demo's batch anew into a project's folder."""
+    from benchmarks.scratch import project  # with torch, which the decisions do without
+    from loop.draw import PHOTOS, VIDEO_SECONDS
+    from loop.drawing.batch import draw_batch
+
+    classes = read_params(ROOT / "params.yaml").classes
+    with project(folder, {"batches": [BATCH], "classes": classes}):
+        for name in ("data/sources", "labels", "models/embedders"):
+            Path(name).mkdir(parents=True)
+        draw_batch(Path("data/raw") / BATCH, TRUTH, PHOTOS, VIDEO_SECONDS, seed)
+
+
+def decide_on(processor: str, folder: Path, from_photos: bool) -> dict[str, Any]:
+    """Run two rounds in a project's folder as on a processor; return which kernels computed."""
+    words = [sys.executable, "-c", f"from benchmarks.processors import *; decide({from_photos})"]
+    path = os.pathsep.join([ROOT.as_posix(), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        words,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": path, **PROCESSORS[processor]},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def decide(from_photos: bool) -> None:
+    """Run two rounds in the working folder, answered from the truth; print the kernels' names."""
+    if from_photos:
+        from stages import embed, extract_faces
+
+        extract_faces.main(BATCH)
+        embed.main(BATCH)
+    with threadpool_limits(1):
+        link_duplicates.main(BATCH)
+        run_stages()
+        for name in ROUNDS:
+            answer(name)
+            run_stages()
+    print(json.dumps(kernels()))
+
+
+def run_stages() -> None:
+    """Run the stages from merge_labels on, as `dvc repro` would."""
+    from stages import (
+        balance,
+        eval_iteration,
+        eval_overfit,
+        eval_shadow,
+        gate,
+        merge_labels,
+        sample_diverse,
+        sample_relabel,
+        sample_uncertain,
+        sample_validation,
+        train,
+    )
+
+    rounds = read_params().rounds
+    for name in (rounds.accepted, rounds.candidate):
+        merge_labels.main(name)
+        train.main(name)
+    for stage in (eval_overfit, eval_iteration, eval_shadow, gate, balance):
+        stage.main()
+    for stage in (sample_validation, sample_uncertain, sample_diverse, sample_relabel):
+        stage.main()
+
+
+def answer(name: str) -> None:
+    """Freeze the faces that are drawn as a round's queue, and answer it from the truth."""
+    parts = ("validation", "diverse", "relabel")
+    drawn = [read_csv(QUEUE_DIR / f"{part}.csv", QUEUE) for part in parts]
+    queue = stacked(drawn, QUEUE).sort_values("face_id", ignore_index=True)
+    labels = label_by_truth(queue, read_truth(TRUTH, read_params().classes), min_iou=0.5)
+    votes = {"face_id": queue["face_id"], "label": labels.replace("", "not_a_face")}
+    write_queue(queue, name)
+    write_votes(name, "truth", as_table({**dict.fromkeys(VOTES), **votes}, VOTES))
+    if name != SEED_ROUND:
+        edit_params(lambda params: move_on(params, name, rejected=False))
+
+
+def kernels() -> dict[str, Any]:
+    """Return what NumPy's loops, the BLAS, and torch where it is loaded, were compiled for."""
+    loops = np.lib.introspect.opt_func_info(func_name="^exp$", signature="float64")
+    blas = {one["architecture"] for one in threadpool_info() if one["user_api"] == "blas"}
+    torch = sys.modules.get("torch")
+    return {
+        "numpy": [one["current"] for by in loops.values() for one in by.values()],
+        "blas": sorted(blas),
+        "torch": None if torch is None else torch.backends.cpu.get_cpu_capability(),
+    }
+
+
+def differences(one: Path, other: Path) -> dict[str, int]:
+    """Return how many faces, numbers of embeddings, picks and held-out faces differ."""
+    embeddings = [np.load(folder / EMBEDDINGS_DIR / f"{BATCH}.npy") for folder in (one, other)]
+    tables = [pd.read_parquet(folder / FACES_DIR / f"{BATCH}.parquet") for folder in (one, other)]
+    picked = {"validation": 0, "diverse": 0}
+    for part in picked:
+        path = QUEUE_DIR / f"{part}.csv"
+        faces = [set(pd.read_csv(folder / path)["face_id"]) for folder in (one, other)]
+        picked[part] = len(faces[0] - faces[1])
+    return {
+        "faces": len(set(tables[0]["face_id"]) ^ set(tables[1]["face_id"])),
+        "numbers of embeddings": int((embeddings[0] != embeddings[1]).sum()),
+        "picked": picked["diverse"],
+        "held out": picked["validation"],
+        "files": len(differing(one, other, DECIDED)),
+    }
+
+
+def differing(one: Path, other: Path, within: tuple[str, ...]) -> list[str]:
+    """Return the files of some folders of two projects that are not the same to the byte."""
+    found = []
+    for folder in within:
+        paths = {path.relative_to(at) for at in (one, other) for path in (at / folder).rglob("*.*")}
+        found += [
+            path.as_posix() for path in sorted(paths) if _bytes(one / path) != _bytes(other / path)
+        ]
+    return found
+
+
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+if __name__ == "__main__":
+    main()
