@@ -24,7 +24,7 @@ test-all: $(VENV)/.all test
 
 # What each clone must be told by itself: how git merges two branches, where plots' scripts are.
 bootstrap: $(VENV)/.run
-	python -m loop.bootstrap
+	python -m faceloop.commands.repository.bootstrap
 
 lint: $(VENV)/.test
 	ruff check .

@@ -10,10 +10,19 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.scratch import DATA, EMBEDDER, embed_once, extract_once, link_batch, project
-from loop import vote
-from loop.edit_params import edit_params
-from loop.next_round import freeze_queue, move_on
-from loop.state import read_state
+from faceloop.base.params import read_params
+from faceloop.base.rounds import next_round
+from faceloop.base.tables import METRICS_DIR, read_json
+from faceloop.commands.labelling import vote
+from faceloop.commands.rounds.edit_params import edit_params
+from faceloop.commands.rounds.next_round import freeze_queue, move_on
+from faceloop.commands.rounds.state import read_state
+from faceloop.crops.face_table import read_batch
+from faceloop.model.head import Head, predict
+from faceloop.model.head_files import MODELS_DIR, read_head
+from faceloop.pool.features import read_embeddings
+from faceloop.pool.labelled import LABELLED_DIR
+from faceloop.statistics.confusion import confusion_by_group, figures
 from stages import (
     eval_iteration,
     eval_overfit,
@@ -25,13 +34,6 @@ from stages import (
     sample_validation,
     train,
 )
-from stages.core.confusion import confusion_by_group, figures
-from stages.core.head import predict
-from stages.core.records import Head
-from stages.core.rounds import next_round
-from stages.files.heads import MODELS_DIR, read_head
-from stages.files.params import read_params
-from stages.files.tables import LABELLED_DIR, METRICS_DIR, read_batch, read_embeddings, read_json
 
 UTKFACE = DATA / "utkface"
 POOL, TEST = "pool", "test"

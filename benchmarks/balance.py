@@ -15,18 +15,18 @@ import pandas as pd
 from benchmarks.real_faces import print_table
 from benchmarks.scratch import ROOT
 from benchmarks.utkface import Faces, read_faces
-from stages.core.class_shares import (
+from faceloop.balance.class_shares import (
     METHODS,
     RandomLabels,
     Said,
     estimate_shares,
     with_intervals,
 )
-from stages.core.fit_head import fit_head
-from stages.core.head import predict
-from stages.core.randomness import generator
-from stages.core.settings import Settings
-from stages.files.params import read_params
+from faceloop.base.params import read_params
+from faceloop.base.randomness import generator
+from faceloop.commands.settings import Settings
+from faceloop.model.fit_head import fit_head
+from faceloop.model.head import predict
 
 TRAINED_ON, BATCH = 300, 1000  # faces
 RANDOM_LABELS = (60, 180)

@@ -15,11 +15,11 @@ import pandas as pd
 from benchmarks.label_errors import with_interval
 from benchmarks.real_faces import FIRST_SEED, print_table
 from benchmarks.utkface import UTKFACE, Faces, draw, fit, read_faces
-from stages.core.label_errors import label_quality, most_suspicious
-from stages.core.records import UNRESOLVED
-from stages.core.settings import Train
-from stages.core.votes import AGGREGATIONS
-from stages.files.params import read_params
+from faceloop.base.params import read_params
+from faceloop.labels.columns import UNRESOLVED
+from faceloop.labels.votes import AGGREGATIONS
+from faceloop.model.params import Train
+from faceloop.sampling.label_errors import label_quality, most_suspicious
 
 TRAINING_FACES = 2000
 ACCURACIES = np.linspace(0.70, 0.95, 6)  # one an annotator; errors fall on the other classes alike

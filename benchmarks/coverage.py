@@ -15,15 +15,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.gate import markdown
-from stages.core.confusion import class_shares, confusion_by_group, figures
-from stages.core.evaluation import Judged, counted, errors, with_intervals
-from stages.core.intervals import Error, deviation
-from stages.core.randomness import generator
-from stages.core.records import Head, WholeBatch
-from stages.core.resampling import bootstrap_confusions
-from stages.core.settings import Evaluation
-from stages.core.validation import draw_groups, stratified_sample
-from stages.core.whole_batch import whole_batch_figures
+from faceloop.base.randomness import generator
+from faceloop.evaluation.comparison import Judged, counted, errors, with_intervals
+from faceloop.evaluation.held_out import WholeBatch
+from faceloop.evaluation.params import Evaluation
+from faceloop.evaluation.whole_batch import whole_batch_figures
+from faceloop.model.head import Head
+from faceloop.sampling.validation import draw_groups, stratified_sample
+from faceloop.statistics.confusion import class_shares, confusion_by_group, figures
+from faceloop.statistics.intervals import Error, deviation
+from faceloop.statistics.resampling import bootstrap_confusions
 
 FACES, DRAWS, CONFIDENCE = 20_000, 200, 0.95
 SIZES = (60, 120, 300, 600, 1000)

@@ -9,12 +9,13 @@ import pandas as pd
 from facenet_pytorch import MTCNN
 
 from benchmarks.scratch import DATA, link_batch, project
+from faceloop.base.boxes import boxes_of, iou, match_boxes
+from faceloop.base.params import read_params
+from faceloop.base.tables import read_csv
+from faceloop.crops.face_table import FACES_DIR, read_batch
+from faceloop.faces.face import REJECTED
+from faceloop.faces.media import RAW_DIR, Unreadable, read_pictures
 from stages import extract_faces
-from stages.core.anchors import iou, match_boxes
-from stages.core.records import REJECTED, boxes_of
-from stages.files.media import RAW_DIR, Unreadable, read_pictures
-from stages.files.params import read_params
-from stages.files.tables import FACES_DIR, read_batch, read_csv
 
 MIN_IOU = 0.4
 SMALLEST_PX = 20  # shorter side of the marked faces that count

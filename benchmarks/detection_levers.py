@@ -21,14 +21,14 @@ from PIL import Image
 from benchmarks.detection import score_boxes
 from benchmarks.real_faces import print_table
 from benchmarks.scratch import DATA, ROOT
-from stages.core.anchors import iou, match_boxes
-from stages.core.areas import SCALE, resample, summed_areas
-from stages.core.detection import detect
-from stages.core.faces import Detections
-from stages.core.settings import ExtractFaces
-from stages.files.media import Unreadable, read_photo, read_pictures
-from stages.files.params import read_params
-from stages.files.weights import load_mtcnn
+from faceloop.base.boxes import iou, match_boxes
+from faceloop.base.params import read_params
+from faceloop.faces.areas import SCALE, resample, summed_areas
+from faceloop.faces.detection import detect
+from faceloop.faces.face import Detections
+from faceloop.faces.media import Unreadable, read_photo, read_pictures
+from faceloop.faces.params import ExtractFaces
+from faceloop.weights.loading import load_mtcnn
 
 FACENET, SHIPPED = "facenet-pytorch", "detect"
 FRAMES, ROUNDS = 6, 3  # so many frames of a size are timed, so many times each

@@ -21,15 +21,16 @@ from PIL import Image
 from benchmarks.active_learning import answer_next_round, run_stages
 from benchmarks.real_faces import print_table
 from benchmarks.scratch import DATA, EMBEDDER, extract_once, project
-from loop.drawing.mp4 import Picture, write_mp4
+from demo.mp4 import Picture, write_mp4
+from faceloop.base.boxes import boxes_of, iou, match_boxes
+from faceloop.base.params import read_params
+from faceloop.base.tables import as_table, read_parquet, write_parquet
+from faceloop.crops.face_table import read_batch
+from faceloop.faces.media import RAW_DIR
+from faceloop.labels.vote_files import known_rounds, read_queue
+from faceloop.pool.labelled import DUPLICATES, DUPLICATES_DIR
+from faceloop.pool.reading import read_distinct
 from stages import embed, link_duplicates
-from stages.core.anchors import iou, match_boxes
-from stages.core.records import DUPLICATES, as_table, boxes_of
-from stages.files.labels import known_rounds, read_queue
-from stages.files.media import RAW_DIR
-from stages.files.params import read_params
-from stages.files.pool import read_distinct
-from stages.files.tables import DUPLICATES_DIR, read_batch, read_parquet, write_parquet
 
 BATCH = "planted"
 KINDS = {"scaled": 0.7, "recompressed": 1.0, "shifted": 1.0}  # and the size of each

@@ -9,14 +9,15 @@ from PIL import Image
 
 from benchmarks.active_learning import EMBEDDED, POOL, TEST, UTKFACE, macro_f1, read_truth
 from benchmarks.scratch import project
-from stages.core.embedding import embedder_of
-from stages.core.faces import crop_face
-from stages.core.fit_head import fit_head
-from stages.core.settings import Settings
-from stages.files.crops import decode_crop, encode_crop
-from stages.files.params import read_params
-from stages.files.tables import read_embeddings, read_faces
-from stages.files.weights import load_network, pick_device
+from faceloop.base.params import read_params
+from faceloop.commands.settings import Settings
+from faceloop.crops.face_table import read_faces
+from faceloop.crops.packs import decode_crop, encode_crop
+from faceloop.embedding.embedder import embedder_of
+from faceloop.faces.face import crop_face
+from faceloop.model.fit_head import fit_head
+from faceloop.pool.features import read_embeddings
+from faceloop.weights.loading import load_network, pick_device
 
 TRAINING_LABELS = 1000
 SHIPPED_MARGIN = 0.2

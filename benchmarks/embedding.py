@@ -27,12 +27,12 @@ from PIL import Image
 from benchmarks.extraction import watch
 from benchmarks.real_faces import print_table
 from benchmarks.scratch import DATA, project
-from stages.core.embedding import CPU, CPU_BATCH, Embedder, resnet_features
-from stages.core.errors import FaceloopError
-from stages.core.records import FACES, as_table
-from stages.files.crops import crops_path, encode_crop, write_crops
-from stages.files.tables import FACES_DIR, write_parquet
-from stages.files.weights import check_precision
+from faceloop.base.errors import FaceloopError
+from faceloop.base.tables import as_table, write_parquet
+from faceloop.crops.face_table import FACES, FACES_DIR
+from faceloop.crops.packs import crops_path, encode_crop, write_crops
+from faceloop.embedding.embedder import CPU, CPU_BATCH, Embedder, resnet_features
+from faceloop.weights.loading import check_precision
 
 FACES_OF_STAGE = (2_000, 20_000)
 PX = 160

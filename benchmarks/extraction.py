@@ -29,12 +29,12 @@ from PIL import Image
 
 from benchmarks.real_faces import print_table
 from benchmarks.scratch import DATA, ROOT, link_batch, project
-from loop.drawing.mp4 import write_mp4
-from loop.drawing.video import draw_video_frames
-from stages.files.extracted import WORK_DIR
-from stages.files.media import Unreadable, list_sources, read_pictures
-from stages.files.params import read_params
-from stages.files.tables import read_batch
+from demo.mp4 import write_mp4
+from demo.video import draw_video_frames
+from faceloop.base.params import read_params
+from faceloop.crops.face_table import read_batch
+from faceloop.faces.extracted import WORK_DIR
+from faceloop.faces.media import Unreadable, list_sources, read_pictures
 
 HD = (1920, 1080)
 CLIP_SECONDS, CLIP_HZ = 10, 5

@@ -16,12 +16,13 @@ import pandas as pd
 from scipy.special import betainc, betaln, ndtri
 from scipy.stats import binom, norm
 
-from stages.core.evaluation import Judged, compare
-from stages.core.intervals import difference_interval
-from stages.core.randomness import generator
-from stages.core.settings import Evaluation, Gate
-from stages.core.verdict import data_helps, knowledge_kept, level, target_reached
-from stages.files.params import read_params
+from faceloop.base.params import read_params
+from faceloop.base.randomness import generator
+from faceloop.evaluation.comparison import Judged, compare
+from faceloop.evaluation.params import Evaluation
+from faceloop.gate.params import Gate
+from faceloop.gate.verdict import data_helps, knowledge_kept, level, target_reached
+from faceloop.statistics.intervals import difference_interval
 
 ROUNDS = 20
 SIZES = (60, 200, 500, 1000, 2000)

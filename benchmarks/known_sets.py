@@ -10,14 +10,15 @@ from sklearn.datasets import load_digits
 from tqdm import tqdm
 
 from benchmarks.scratch import DATA, ROOT
-from loop.known_labels import read_outside_set
-from loop.vote import read_truth
-from stages.core.anchors import label_by_truth
-from stages.core.embedding import embedder_of
-from stages.core.simulation import Labelled
-from stages.files.params import read_params
-from stages.files.tables import read_batch, read_embeddings
-from stages.files.weights import load_network, pick_device
+from faceloop.base.boxes import label_by_truth
+from faceloop.base.params import read_params
+from faceloop.commands.labelling.vote import read_truth
+from faceloop.commands.simulation.known_labels import read_outside_set
+from faceloop.commands.simulation.simulated_loop import Labelled
+from faceloop.crops.face_table import read_batch
+from faceloop.embedding.embedder import embedder_of
+from faceloop.pool.features import read_embeddings
+from faceloop.weights.loading import load_network, pick_device
 
 
 def utkface(target: str, rare: float = 1.0) -> tuple[Labelled, list[str]]:

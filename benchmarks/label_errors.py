@@ -13,9 +13,9 @@ from cleanlab.rank import get_label_quality_scores
 
 from benchmarks.real_faces import FIRST_SEED, print_table
 from benchmarks.utkface import UTKFACE, Faces, draw, fit, macro_f1, read_faces
-from stages.core.label_errors import label_quality, most_suspicious
-from stages.core.settings import Train
-from stages.files.params import read_params
+from faceloop.base.params import read_params
+from faceloop.model.params import Train
+from faceloop.sampling.label_errors import label_quality, most_suspicious
 
 TRAINING_FACES = 4000
 RANKINGS = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")

@@ -16,13 +16,16 @@ import numpy as np
 from PIL import Image
 from ruamel.yaml import YAML
 
-from loop.drawing.batch import SHARES, deal_labels
-from loop.drawing.person import sample_person
-from loop.drawing.scene import draw_photo
-from stages.core.records import FACES, LANDMARKS, QUEUE, VOTES, as_table
-from stages.files.crops import crops_path, encode_crop, write_crops
-from stages.files.labels import read_queue, write_queue, write_votes
-from stages.files.tables import EMBEDDINGS_DIR, FACES_DIR, write_array, write_parquet
+from demo.batch import SHARES, deal_labels
+from demo.person import sample_person
+from demo.scene import draw_photo
+from faceloop.base.tables import as_table, write_array, write_parquet
+from faceloop.crops.face_table import FACES, FACES_DIR, LANDMARKS
+from faceloop.crops.packs import crops_path, encode_crop, write_crops
+from faceloop.labels.columns import VOTES
+from faceloop.labels.vote_files import read_queue, write_queue, write_votes
+from faceloop.pool.features import EMBEDDINGS_DIR
+from faceloop.pool.queue import QUEUE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -163,7 +166,7 @@ def start_server(
     people = [word for name in names for word in ("--as", name)]
     words = [*command, "--no-browser", "--port", str(port), *people]
     process = subprocess.Popen(
-        [PYTHON, "-m", "loop.cli", *words],
+        [PYTHON, "-m", "faceloop.commands.cli", *words],
         cwd=project,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,

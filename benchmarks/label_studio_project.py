@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.label_project import ROOT, make_project
-from loop.cli import main as faceloop
+from faceloop.commands.cli import main as faceloop
 
 FIXTURES = ROOT / "tests/data"
 FACES, START_SECONDS = 8, 600

@@ -7,16 +7,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stages.core.records import DUPLICATES, FACES, LANDMARKS, VOTES, as_table, queue_rows
-from stages.files.labels import write_queue, write_votes
-from stages.files.tables import (
-    DUPLICATES_DIR,
-    EMBEDDINGS_DIR,
-    FACES_DIR,
-    read_batch_rows,
-    read_embeddings,
-    write_parquet,
-)
+from faceloop.base.tables import as_table, write_parquet
+from faceloop.crops.face_table import FACES, FACES_DIR, LANDMARKS, read_batch_rows
+from faceloop.labels.columns import VOTES
+from faceloop.labels.vote_files import write_queue, write_votes
+from faceloop.pool.features import EMBEDDINGS_DIR, read_embeddings
+from faceloop.pool.labelled import DUPLICATES, DUPLICATES_DIR
+from faceloop.pool.queue import queue_rows
 
 CLASSES = [f"class{at}" for at in range(5)]
 DIRECTIONS = 500  # that embeddings lie around, a hundred to a class

@@ -11,10 +11,9 @@ from modAL.uncertainty import entropy_sampling, margin_sampling
 from skactiveml.base import SkactivemlClassifier
 from skactiveml.pool import Badge, CoreSet, TypiClust, UncertaintySampling
 
-from stages.core.head import predict
-from stages.core.records import Head
-from stages.core.settings import Settings
-from stages.core.simulation import Moment, Picker, our_picker
+from faceloop.commands.settings import Settings
+from faceloop.commands.simulation.simulated_loop import Moment, Picker, our_picker
+from faceloop.model.head import Head, predict
 
 
 class TrainedHead(SkactivemlClassifier):

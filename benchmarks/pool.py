@@ -24,7 +24,7 @@ import pandas as pd
 from benchmarks.made_pool import CLASSES, answer, make_batch
 from benchmarks.real_faces import print_table
 from benchmarks.scratch import ROOT, project
-from stages.core.rounds import SEED_ROUND
+from faceloop.base.rounds import SEED_ROUND
 
 BATCH = "pool"
 LABELS, VALIDATION, PICKED = 600, 200, 1000  # faces that have a label, and that are picked

@@ -5,11 +5,12 @@ import sys
 import numpy as np
 
 from benchmarks.peers import PEERS
-from stages.core.records import LABELLED
-from stages.core.rounds import SEED_ROUND
-from stages.core.simulation import Labelled, Moment
-from stages.files.heads import MODELS_DIR, read_head
-from stages.files.tables import LABELLED_DIR, places_of, read_csv, read_embeddings
+from faceloop.base.rounds import SEED_ROUND
+from faceloop.base.tables import read_csv
+from faceloop.commands.simulation.simulated_loop import Labelled, Moment
+from faceloop.model.head_files import MODELS_DIR, read_head
+from faceloop.pool.features import places_of, read_embeddings
+from faceloop.pool.labelled import LABELLED, LABELLED_DIR
 
 
 def main(peer: str, size: str) -> None:

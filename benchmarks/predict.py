@@ -12,16 +12,16 @@ import pandas as pd
 
 from benchmarks.active_learning import UTKFACE
 from benchmarks.scratch import ROOT
-from stages.core.class_shares import (
+from faceloop.balance.class_shares import (
     RandomLabels,
     Said,
     estimate_shares,
     shares_as_predicted,
     with_intervals,
 )
-from stages.core.fit_head import fit_head
-from stages.core.head import predict
-from stages.files.params import read_params
+from faceloop.base.params import read_params
+from faceloop.model.fit_head import fit_head
+from faceloop.model.head import predict
 
 TRAINING, HEADS = 1000, 5
 CONFIDENCE = 0.95

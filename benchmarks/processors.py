@@ -22,16 +22,19 @@ import pandas as pd
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from benchmarks.real_faces import print_table
-from loop.edit_params import edit_params
-from loop.next_round import move_on
-from loop.vote import read_truth
+from faceloop.base.boxes import label_by_truth
+from faceloop.base.params import read_params
+from faceloop.base.rounds import SEED_ROUND
+from faceloop.base.tables import as_table, read_csv, stacked
+from faceloop.commands.labelling.vote import read_truth
+from faceloop.commands.rounds.edit_params import edit_params
+from faceloop.commands.rounds.next_round import move_on
+from faceloop.crops.face_table import FACES_DIR
+from faceloop.labels.columns import VOTES
+from faceloop.labels.vote_files import write_queue, write_votes
+from faceloop.pool.features import EMBEDDINGS_DIR
+from faceloop.pool.queue import QUEUE, QUEUE_DIR
 from stages import link_duplicates
-from stages.core.anchors import label_by_truth
-from stages.core.records import QUEUE, VOTES, as_table, stacked
-from stages.core.rounds import SEED_ROUND
-from stages.files.labels import write_queue, write_votes
-from stages.files.params import read_params
-from stages.files.tables import EMBEDDINGS_DIR, FACES_DIR, QUEUE_DIR, read_csv
 
 ROOT = Path(__file__).resolve().parents[1]
 BATCH, TRUTH, ROUNDS = "pool", Path("truth.csv"), (SEED_ROUND, "o01-i00")
@@ -78,8 +81,8 @@ def main() -> None:
 def draw(folder: Path, seed: int) -> None:
     """Draw the demo's batch anew into a project's folder."""
     from benchmarks.scratch import project  # with torch, which the decisions do without
-    from loop.draw import PHOTOS, VIDEO_SECONDS
-    from loop.drawing.batch import draw_batch
+    from demo.batch import draw_batch
+    from faceloop.commands.draw import PHOTOS, VIDEO_SECONDS
 
     classes = read_params(ROOT / "params.yaml").classes
     with project(folder, {"batches": [BATCH], "classes": classes}):

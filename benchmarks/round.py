@@ -24,12 +24,13 @@ import pandas as pd
 from benchmarks.made_pool import CLASSES, answer, make_batch
 from benchmarks.real_faces import print_table
 from benchmarks.scratch import ROOT, project
-from loop.dvc import run_dvc
-from loop.edit_params import edit_params
-from loop.next_round import move_on
-from stages.core.records import REJECTED, as_table
-from stages.files.crops import crops_path, write_crops
-from stages.files.tables import FACES_DIR, write_csv
+from faceloop.base.tables import as_table, write_csv
+from faceloop.commands.repository.dvc import run_dvc
+from faceloop.commands.rounds.edit_params import edit_params
+from faceloop.commands.rounds.next_round import move_on
+from faceloop.crops.face_table import FACES_DIR
+from faceloop.crops.packs import crops_path, write_crops
+from faceloop.faces.face import REJECTED
 
 BATCH, WIDTH, LABELS, VALIDATION = "pool", 256, 300, 60
 ROUNDS = ("o00-i00", "o01-i00")

@@ -8,11 +8,13 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from loop.edit_params import edit_params
+from faceloop.base.rounds import PRIOR, SEED_ROUND
+from faceloop.commands.rounds.edit_params import edit_params
+from faceloop.crops.face_table import FACES_DIR
+from faceloop.faces.media import RAW_DIR
+from faceloop.pool.features import EMBEDDINGS_DIR
+from faceloop.pool.labelled import DUPLICATES_DIR
 from stages import embed, extract_faces, link_duplicates
-from stages.core.rounds import PRIOR, SEED_ROUND
-from stages.files.media import RAW_DIR
-from stages.files.tables import DUPLICATES_DIR, EMBEDDINGS_DIR, FACES_DIR
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"

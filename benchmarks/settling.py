@@ -15,14 +15,15 @@ import pandas as pd
 
 from benchmarks.gate import compared, flips, markdown
 from benchmarks.scratch import DATA, ROOT
-from stages.core.fit_head import fit_head
-from stages.core.head import predict
-from stages.core.randomness import generator
-from stages.core.records import Head, WholeBatch
-from stages.core.settings import Gate, Settings
-from stages.core.verdict import Evidence, judge
-from stages.core.whole_batch import prediction_agreement
-from stages.files.params import read_params
+from faceloop.base.params import read_params
+from faceloop.base.randomness import generator
+from faceloop.commands.settings import Settings
+from faceloop.evaluation.held_out import WholeBatch
+from faceloop.evaluation.whole_batch import prediction_agreement
+from faceloop.gate.params import Gate
+from faceloop.gate.verdict import Evidence, judge
+from faceloop.model.fit_head import fit_head
+from faceloop.model.head import Head, predict
 
 ROUND, ROUNDS, TEST, PROJECTS = 300, 12, 3000, 400
 UTKFACE = DATA / "utkface"

@@ -17,14 +17,14 @@ from benchmarks.active_learning import macro_f1
 from benchmarks.real_faces import print_table
 from benchmarks.scratch import ROOT
 from benchmarks.utkface import Faces, read_faces
-from stages.core.fit_head import fit_head
-from stages.core.head import predict
-from stages.core.randomness import generator
-from stages.core.records import Head, HeldOut
-from stages.core.settings import Settings
-from stages.core.shadow import compare_arms, curve_sizes, labels_needed, split_arms
-from stages.core.uncertainty import STRATEGIES, most_uncertain, score
-from stages.files.params import read_params
+from faceloop.base.params import read_params
+from faceloop.base.randomness import generator
+from faceloop.commands.settings import Settings
+from faceloop.evaluation.held_out import HeldOut
+from faceloop.evaluation.shadow import compare_arms, curve_sizes, labels_needed, split_arms
+from faceloop.model.fit_head import fit_head
+from faceloop.model.head import Head, predict
+from faceloop.sampling.uncertainty import STRATEGIES, most_uncertain, score
 
 TEST, ROUNDS, VALIDATION, PICKED = 3000, 7, 100, 100  # faces, and rounds with the seed
 BOTH = [VALIDATION, PICKED]

@@ -20,12 +20,18 @@ from benchmarks.known_sets import demo, digits, onet, utkface
 from benchmarks.peers import PEERS, SLOW, picker_of
 from benchmarks.real_faces import print_table
 from benchmarks.scratch import DATA
-from loop.simulate import METRIC, report
-from loop.simulation import Simulation, simulate
-from stages.core.learning_curves import paired_differences
-from stages.core.randomness import generator
-from stages.core.simulation import WHOLE_POOL, Labelled, Plan, learning_curve, our_picker
-from stages.files.params import read_params
+from faceloop.base.params import read_params
+from faceloop.base.randomness import generator
+from faceloop.commands.simulation.learning_curves import paired_differences
+from faceloop.commands.simulation.runs import Simulation, simulate
+from faceloop.commands.simulation.simulate import METRIC, report
+from faceloop.commands.simulation.simulated_loop import (
+    WHOLE_POOL,
+    Labelled,
+    Plan,
+    learning_curve,
+    our_picker,
+)
 
 FINALISTS = ("random", "article", "margin/top", "margin/weighted_kmeans")
 OTHERS = (

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.scratch import DATA
-from stages.core.confusion import confusion_by_group, figures
-from stages.core.fit_head import Fit, fit_head
-from stages.core.head import predict
-from stages.core.settings import Train
+from faceloop.model.fit_head import Fit, fit_head
+from faceloop.model.head import predict
+from faceloop.model.params import Train
+from faceloop.statistics.confusion import confusion_by_group, figures
 
 UTKFACE = DATA / "utkface"
 TEST_FACES = 3000

@@ -3,27 +3,25 @@
 import numpy as np
 import pandas as pd
 
-from stages.core.balance import BatchFaces, balance_of, drawn_at_random, unseen_probabilities
-from stages.core.class_shares import RandomLabels
-from stages.core.head import predict
-from stages.core.pool import open_pool
-from stages.core.randomness import generator
-from stages.core.records import Head
-from stages.core.settings import Settings
-from stages.core.targets import CLASS
-from stages.files.console import run_stage
-from stages.files.heads import MODELS_DIR, read_head, read_out_of_fold
-from stages.files.params import read_params
-from stages.files.pool import PoolTables, pool_batch, read_pool
-from stages.files.sources import read_sources
-from stages.files.tables import (
-    METRICS_DIR,
-    PLOTS_DIR,
-    embedding_width,
-    read_features,
-    write_csv,
-    write_figures,
+from faceloop.balance.batch_balance import (
+    BatchFaces,
+    balance_of,
+    drawn_at_random,
+    unseen_probabilities,
 )
+from faceloop.balance.class_shares import RandomLabels
+from faceloop.balance.known_sources import read_sources
+from faceloop.balance.targets import CLASS
+from faceloop.base.console import run_stage
+from faceloop.base.params import read_params
+from faceloop.base.randomness import generator
+from faceloop.base.tables import METRICS_DIR, PLOTS_DIR, write_csv, write_figures
+from faceloop.commands.settings import Settings
+from faceloop.model.head import Head, predict
+from faceloop.model.head_files import MODELS_DIR, read_head, read_out_of_fold
+from faceloop.pool.features import embedding_width, read_features
+from faceloop.pool.open_faces import open_pool
+from faceloop.pool.reading import PoolTables, pool_batch, read_pool
 
 PLOT = ["class", "share", "low", "high", "target"]
 

@@ -4,14 +4,16 @@ from functools import partial
 
 from tqdm import tqdm
 
-from stages.core.errors import FaceloopError
-from stages.engines.engine import map_shards
-from stages.engines.local import Lost
-from stages.files.console import run_stage
-from stages.files.params import read_params
-from stages.files.tables import EMBEDDINGS_DIR, read_batch, writing_rows
-from stages.files.weights import fetch_weights
-from stages.shards.crops import check_machine, cut_shards, embed_shard
+from faceloop.base.console import run_stage
+from faceloop.base.errors import FaceloopError
+from faceloop.base.params import read_params
+from faceloop.crops.face_table import read_batch
+from faceloop.embedding.rows import writing_rows
+from faceloop.embedding.shards import check_machine, cut_shards, embed_shard
+from faceloop.pool.features import EMBEDDINGS_DIR
+from faceloop.weights.loading import fetch_weights
+from faceloop.workers.engine import map_shards
+from faceloop.workers.local import Lost
 
 
 def main(batch: str) -> None:

@@ -1,11 +1,11 @@
 """Does the new data still help? Both models on this round's validation set."""
 
-from stages.core.evaluation import compare, judge, plot_points
-from stages.core.randomness import generator
-from stages.core.whole_batch import prediction_agreement, whole_batch_figures
-from stages.files.console import run_stage
-from stages.files.evaluations import read_held_out, read_whole_batch, write_evaluation
-from stages.files.params import read_params
+from faceloop.base.console import run_stage
+from faceloop.base.params import read_params
+from faceloop.base.randomness import generator
+from faceloop.evaluation.comparison import compare, judge, plot_points
+from faceloop.evaluation.evidence import read_held_out, read_whole_batch, write_evaluation
+from faceloop.evaluation.whole_batch import prediction_agreement, whole_batch_figures
 
 
 def main() -> None:

@@ -1,10 +1,10 @@
 """Is old knowledge kept? Both models on the static over-fitting set."""
 
-from stages.core.evaluation import compare, judge, plot_points
-from stages.core.randomness import generator
-from stages.files.console import run_stage
-from stages.files.evaluations import read_held_out, write_evaluation
-from stages.files.params import read_params
+from faceloop.base.console import run_stage
+from faceloop.base.params import read_params
+from faceloop.base.randomness import generator
+from faceloop.evaluation.comparison import compare, judge, plot_points
+from faceloop.evaluation.evidence import read_held_out, write_evaluation
 
 
 def main() -> None:

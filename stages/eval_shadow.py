@@ -6,24 +6,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.core.fit_head import fit_head
-from stages.core.randomness import generator
-from stages.core.records import LABELLED, Head
-from stages.core.settings import Settings
-from stages.core.shadow import compare_arms, curve_sizes, split_arms
-from stages.files.console import run_stage
-from stages.files.evaluations import read_held_out
-from stages.files.params import read_params
-from stages.files.tables import (
-    LABELLED_DIR,
-    METRICS_DIR,
-    PLOTS_DIR,
-    embedding_width,
-    read_csv,
-    read_features,
-    write_csv,
-    write_figures,
-)
+from faceloop.base.console import run_stage
+from faceloop.base.params import read_params
+from faceloop.base.randomness import generator
+from faceloop.base.tables import METRICS_DIR, PLOTS_DIR, read_csv, write_csv, write_figures
+from faceloop.commands.settings import Settings
+from faceloop.evaluation.evidence import read_held_out
+from faceloop.evaluation.shadow import compare_arms, curve_sizes, split_arms
+from faceloop.model.fit_head import fit_head
+from faceloop.model.head import Head
+from faceloop.pool.features import embedding_width, read_features
+from faceloop.pool.labelled import LABELLED, LABELLED_DIR
 
 CURVE = ["labels", "random", "active"]
 

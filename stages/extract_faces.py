@@ -7,18 +7,19 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from stages.core.errors import FaceloopError
-from stages.core.settings import Settings
-from stages.engines.engine import map_shards, threads_each
-from stages.engines.local import Lost
-from stages.files.console import run_stage
-from stages.files.crops import crops_path, write_crops
-from stages.files.digest import sha256_of
-from stages.files.extracted import clear_unfinished, is_finished
-from stages.files.media import MEDIA_SUFFIXES, list_sources
-from stages.files.params import read_params
-from stages.files.tables import FACES_DIR, write_csv, write_parquet
-from stages.shards.sources import Source, check_machine, extract_source, folder_of, gather
+from faceloop.base.console import run_stage
+from faceloop.base.digest import sha256_of
+from faceloop.base.errors import FaceloopError
+from faceloop.base.params import read_params
+from faceloop.base.tables import write_csv, write_parquet
+from faceloop.commands.settings import Settings
+from faceloop.crops.face_table import FACES_DIR
+from faceloop.crops.packs import crops_path, write_crops
+from faceloop.faces.extracted import clear_unfinished, is_finished
+from faceloop.faces.media import MEDIA_SUFFIXES, list_sources
+from faceloop.faces.sources import Source, check_machine, extract_source, folder_of, gather
+from faceloop.workers.engine import map_shards, threads_each
+from faceloop.workers.local import Lost
 
 
 def main(batch: str) -> None:

@@ -1,21 +1,15 @@
 """Judge the round: go on, stop, target met or too little evidence; and publish its figures."""
 
-from stages.core.label_verdict import require_agreement
-from stages.core.pool import open_pool
-from stages.core.records import LABELLED
-from stages.core.splits import next_overfit_groups
-from stages.core.verdict import Evidence, judge
-from stages.files.console import run_stage
-from stages.files.heads import MODELS_DIR
-from stages.files.params import read_params
-from stages.files.pool import pool_batch, read_distinct
-from stages.files.tables import (
-    LABELLED_DIR,
-    METRICS_DIR,
-    read_csv,
-    read_json,
-    write_figures,
-)
+from faceloop.base.console import run_stage
+from faceloop.base.params import read_params
+from faceloop.base.tables import METRICS_DIR, read_csv, read_json, write_figures
+from faceloop.gate.label_verdict import require_agreement
+from faceloop.gate.verdict import Evidence, judge
+from faceloop.model.head_files import MODELS_DIR
+from faceloop.pool.labelled import LABELLED, LABELLED_DIR
+from faceloop.pool.open_faces import open_pool
+from faceloop.pool.reading import pool_batch, read_distinct
+from faceloop.pool.splits import next_overfit_groups
 
 
 def main() -> None:

@@ -3,14 +3,16 @@
 import numpy as np
 from PIL import Image
 
-from stages.core.linking import Links, link_copies, small_crop
-from stages.core.neighbours import Pairs, near_pairs
-from stages.core.randomness import generator
-from stages.core.records import DUPLICATES, as_table
-from stages.files.console import run_stage
-from stages.files.crops import decode_crop, read_crops
-from stages.files.params import read_params
-from stages.files.tables import DUPLICATES_DIR, StoredEmbeddings, read_batch, write_parquet
+from faceloop.base.console import run_stage
+from faceloop.base.params import read_params
+from faceloop.base.randomness import generator
+from faceloop.base.tables import as_table, write_parquet
+from faceloop.crops.face_table import read_batch
+from faceloop.crops.packs import decode_crop, read_crops
+from faceloop.duplicates.linking import Links, link_copies, small_crop
+from faceloop.duplicates.neighbours import Pairs, near_pairs
+from faceloop.pool.features import StoredEmbeddings
+from faceloop.pool.labelled import DUPLICATES, DUPLICATES_DIR
 
 
 def main(batch: str) -> None:

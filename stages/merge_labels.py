@@ -1,15 +1,17 @@
 """Merge all votes up to a round into one label a face, and say which face is for what."""
 
-from stages.core.agreement import measure_agreement
-from stages.core.label_figures import summarise_labels
-from stages.core.merging import merge_rounds
-from stages.core.randomness import generator
-from stages.core.rounds import rounds_up_to
-from stages.files.adjudications import read_rounds
-from stages.files.console import run_stage
-from stages.files.labels import known_rounds
-from stages.files.params import read_params
-from stages.files.tables import LABELLED_DIR, read_faces, write_csv, write_figures
+from faceloop.base.console import run_stage
+from faceloop.base.params import read_params
+from faceloop.base.randomness import generator
+from faceloop.base.rounds import rounds_up_to
+from faceloop.base.tables import write_csv, write_figures
+from faceloop.crops.face_table import read_faces
+from faceloop.labels.adjudication_files import read_rounds
+from faceloop.labels.agreement import measure_agreement
+from faceloop.labels.label_figures import summarise_labels
+from faceloop.labels.merging import merge_rounds
+from faceloop.labels.vote_files import known_rounds
+from faceloop.pool.labelled import LABELLED_DIR
 
 
 def main(round_name: str) -> None:

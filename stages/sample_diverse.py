@@ -1,20 +1,15 @@
 """From the uncertain faces pick a diverse few."""
 
-from stages.core.diverse_strategies import Sample, pick_diverse
-from stages.core.head import predict
-from stages.core.randomness import generator
-from stages.core.records import LABELLED, QUEUE
-from stages.files.console import run_stage
-from stages.files.heads import MODELS_DIR, read_head
-from stages.files.params import read_params
-from stages.files.tables import (
-    LABELLED_DIR,
-    QUEUE_DIR,
-    embedding_width,
-    read_csv,
-    read_features,
-    write_csv,
-)
+from faceloop.base.console import run_stage
+from faceloop.base.params import read_params
+from faceloop.base.randomness import generator
+from faceloop.base.tables import read_csv, write_csv
+from faceloop.model.head import predict
+from faceloop.model.head_files import MODELS_DIR, read_head
+from faceloop.pool.features import embedding_width, read_features
+from faceloop.pool.labelled import LABELLED, LABELLED_DIR
+from faceloop.pool.queue import QUEUE, QUEUE_DIR
+from faceloop.sampling.diverse_strategies import Sample, pick_diverse
 
 
 def main() -> None:

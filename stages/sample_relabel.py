@@ -1,15 +1,18 @@
 """Pick training faces whose label the model doubts, to be asked about once more, blind."""
 
-from stages.core.anchors import place_rows
-from stages.core.label_errors import label_quality, may_be_asked_again, most_suspicious
-from stages.core.records import FACE, LABELLED, QUEUE, p_columns, queue_rows, stacked
-from stages.core.rounds import rounds_up_to
-from stages.core.splits import next_overfit_groups
-from stages.files.console import run_stage
-from stages.files.heads import read_out_of_fold
-from stages.files.labels import known_rounds, read_queue
-from stages.files.params import read_params
-from stages.files.tables import LABELLED_DIR, QUEUE_DIR, read_csv, read_faces, write_csv
+from faceloop.base.boxes import place_rows
+from faceloop.base.console import run_stage
+from faceloop.base.params import read_params
+from faceloop.base.rounds import rounds_up_to
+from faceloop.base.tables import FACE, read_csv, stacked, write_csv
+from faceloop.crops.face_table import read_faces
+from faceloop.labels.vote_files import known_rounds, read_queue
+from faceloop.model.head import p_columns
+from faceloop.model.head_files import read_out_of_fold
+from faceloop.pool.labelled import LABELLED, LABELLED_DIR
+from faceloop.pool.queue import QUEUE, QUEUE_DIR, queue_rows
+from faceloop.pool.splits import next_overfit_groups
+from faceloop.sampling.label_errors import label_quality, may_be_asked_again, most_suspicious
 
 
 def main() -> None:

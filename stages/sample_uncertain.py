@@ -3,16 +3,17 @@
 import numpy as np
 import pandas as pd
 
-from stages.core.pool import open_pool
-from stages.core.randomness import generator
-from stages.core.records import QUEUE, queue_rows
-from stages.core.splits import next_overfit_groups
-from stages.core.uncertainty import most_uncertain, score_pool
-from stages.files.console import run_stage
-from stages.files.heads import MODELS_DIR, read_head
-from stages.files.params import read_params
-from stages.files.pool import pool_batch, read_pool
-from stages.files.tables import QUEUE_DIR, read_batch_rows, read_csv, write_csv
+from faceloop.base.console import run_stage
+from faceloop.base.params import read_params
+from faceloop.base.randomness import generator
+from faceloop.base.tables import read_csv, write_csv
+from faceloop.crops.face_table import read_batch_rows
+from faceloop.model.head_files import MODELS_DIR, read_head
+from faceloop.pool.open_faces import open_pool
+from faceloop.pool.queue import QUEUE, QUEUE_DIR, queue_rows
+from faceloop.pool.reading import pool_batch, read_pool
+from faceloop.pool.splits import next_overfit_groups
+from faceloop.sampling.uncertainty import most_uncertain, score_pool
 
 
 def main() -> None:

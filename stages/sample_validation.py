@@ -2,16 +2,17 @@
 
 import numpy as np
 
-from stages.core.clustering import cluster_points, principal_components
-from stages.core.pool import open_pool
-from stages.core.randomness import generator
-from stages.core.records import queue_rows
-from stages.core.splits import next_overfit_groups
-from stages.core.validation import draw_groups, stratified_sample, thinned
-from stages.files.console import run_stage
-from stages.files.params import read_params
-from stages.files.pool import pool_batch, read_pool
-from stages.files.tables import QUEUE_DIR, read_batch_rows, write_csv
+from faceloop.base.console import run_stage
+from faceloop.base.params import read_params
+from faceloop.base.randomness import generator
+from faceloop.base.tables import write_csv
+from faceloop.crops.face_table import read_batch_rows
+from faceloop.pool.open_faces import open_pool
+from faceloop.pool.queue import QUEUE_DIR, queue_rows
+from faceloop.pool.reading import pool_batch, read_pool
+from faceloop.pool.splits import next_overfit_groups
+from faceloop.sampling.validation import draw_groups, stratified_sample, thinned
+from faceloop.statistics.clustering import cluster_points, principal_components
 
 
 def main() -> None:

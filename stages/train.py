@@ -2,20 +2,14 @@
 
 import numpy as np
 
-from stages.core.fit_head import fit_head
-from stages.core.records import LABELLED, p_columns
-from stages.files.console import run_stage
-from stages.files.heads import MODELS_DIR, write_head
-from stages.files.params import read_params
-from stages.files.tables import (
-    LABELLED_DIR,
-    embedding_width,
-    read_csv,
-    read_features,
-    write_csv,
-    write_figures,
-    write_parquet,
-)
+from faceloop.base.console import run_stage
+from faceloop.base.params import read_params
+from faceloop.base.tables import read_csv, write_csv, write_figures, write_parquet
+from faceloop.model.fit_head import fit_head
+from faceloop.model.head import p_columns
+from faceloop.model.head_files import MODELS_DIR, write_head
+from faceloop.pool.features import embedding_width, read_features
+from faceloop.pool.labelled import LABELLED, LABELLED_DIR
 
 
 def main(round_name: str) -> None:

@@ -16,10 +16,10 @@ import pytest
 import warm
 from filelock import FileLock
 
-from loop.drawing.batch import draw_batch
-from loop.page.drafts import Action, Answer, Draft
-from loop.vote import read_truth
-from stages.core.anchors import label_by_truth
+from demo.batch import draw_batch
+from faceloop.base.boxes import label_by_truth
+from faceloop.commands.labelling.page.drafts import Action, Answer, Draft
+from faceloop.commands.labelling.vote import read_truth
 
 ROOT = Path(__file__).parent.parent
 CLASSES = ["none", "glasses", "sunglasses"]

@@ -21,7 +21,15 @@ from ruamel.yaml import YAML
 
 from benchmarks import label_project
 from benchmarks.label_project import CHROMIUM, chromium
-from loop.drawing.batch import draw_batch
+from demo.batch import draw_batch
+from faceloop.base.tables import as_table, write_array, write_csv, write_parquet
+from faceloop.crops.face_table import FACES, FACES_DIR, LANDMARKS, read_batch
+from faceloop.crops.packs import crops_path, write_crops
+from faceloop.faces.sources import PRELOAD
+from faceloop.pool.features import EMBEDDINGS_DIR
+from faceloop.pool.labelled import DUPLICATES, DUPLICATES_DIR, LABELLED, LABELLED_DIR
+from faceloop.pool.queue import QUEUE, queue_rows
+from faceloop.workers import engine
 from stages import (
     balance,
     embed,
@@ -38,23 +46,9 @@ from stages import (
     sample_validation,
     train,
 )
-from stages.core.records import DUPLICATES, FACES, LABELLED, LANDMARKS, QUEUE, as_table, queue_rows
-from stages.engines import engine
-from stages.files.crops import crops_path, write_crops
-from stages.files.tables import (
-    DUPLICATES_DIR,
-    EMBEDDINGS_DIR,
-    FACES_DIR,
-    LABELLED_DIR,
-    read_batch,
-    write_array,
-    write_csv,
-    write_parquet,
-)
-from stages.shards.sources import PRELOAD
 
 # Worker processes fork from one that has imported what they need; it is one for all tests.
-set_forkserver_preload([*PRELOAD, "stages.shards.crops"])
+set_forkserver_preload([*PRELOAD, "faceloop.embedding.shards"])
 ensure_running()
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -6,21 +6,23 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from loop.history import read_conflicts
-from loop.state import read_state
-from stages import merge_labels
-from stages.core.adjudication import adjudicate, disagreements, standing_decisions
-from stages.core.errors import FaceloopError
-from stages.core.records import ADJUDICATIONS, LABELLED, as_table
-from stages.files.adjudications import (
+from faceloop.base.errors import FaceloopError
+from faceloop.base.tables import as_table, read_csv, read_json, write_parquet
+from faceloop.commands.rounds.history import read_conflicts
+from faceloop.commands.rounds.state import read_state
+from faceloop.crops.face_table import FACES_DIR, read_batch
+from faceloop.labels.adjudication import adjudicate, disagreements, standing_decisions
+from faceloop.labels.adjudication_files import (
     adjudication_path,
     read_adjudications,
     sole_writer,
     with_adjudications,
     write_adjudications,
 )
-from stages.files.labels import read_votes
-from stages.files.tables import FACES_DIR, read_batch, read_csv, read_json, write_parquet
+from faceloop.labels.columns import ADJUDICATIONS
+from faceloop.labels.vote_files import read_votes
+from faceloop.pool.labelled import LABELLED
+from stages import merge_labels
 
 SEED, FIRST, SECOND = "o00-i00", "o01-i00", "o01-i01"
 CLASSES = ["none", "glasses", "sunglasses"]

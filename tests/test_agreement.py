@@ -10,17 +10,18 @@ import pandas as pd
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from stages import gate, merge_labels
-from stages.core.agreement import (
+from faceloop.base.tables import METRICS_DIR, read_json
+from faceloop.gate.label_verdict import labels_agree, require_agreement
+from faceloop.labels.agreement import (
     Agreement,
     alpha_with_interval,
     blind_votes,
     measure_agreement,
     several_people,
 )
-from stages.core.label_verdict import labels_agree, require_agreement
-from stages.core.settings import MergeLabels
-from stages.files.tables import LABELLED_DIR, METRICS_DIR, read_json
+from faceloop.labels.params import MergeLabels
+from faceloop.pool.labelled import LABELLED_DIR
+from stages import gate, merge_labels
 
 SEED, FIRST = "o00-i00", "o01-i00"
 SETTINGS = MergeLabels(

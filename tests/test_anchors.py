@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.core.anchors import iou, label_by_truth, match_boxes, place_rows
-from stages.core.records import BOX
+from faceloop.base.boxes import BOX, iou, label_by_truth, match_boxes, place_rows
 
 
 def naive_iou(a: list[float], b: list[float]) -> float:

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.core.assignment import asked_of, assign_annotators, is_answered, missing_votes
-from stages.core.settings import Label
+from faceloop.labels.assignment import asked_of, assign_annotators, is_answered, missing_votes
+from faceloop.labels.params import Label
 
 PEOPLE = ["ana", "ben", "eva", "ida", "leo", "mia"]
 

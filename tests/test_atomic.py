@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.core.errors import FaceloopError
-from stages.files.atomic import replacing
-from stages.files.console import run_stage
+from faceloop.base.atomic import replacing
+from faceloop.base.console import run_stage
+from faceloop.base.errors import FaceloopError
 
 
 def test_the_file_appears_with_its_folders_and_nothing_beside_it(tmp_path: Path) -> None:

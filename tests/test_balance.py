@@ -7,22 +7,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loop import cli
-from stages import balance
-from stages.core.balance import (
+from faceloop.balance.batch_balance import (
     BatchFaces,
     balance_of,
     chance_weights,
     drawn_at_random,
     unseen_probabilities,
 )
-from stages.core.class_shares import RandomLabels
-from stages.core.coverage import nearest_distance, typical_distance
-from stages.core.errors import FaceloopError
-from stages.core.settings import Balance
-from stages.core.targets import against_targets
-from stages.files.sources import read_sources
-from stages.files.tables import METRICS_DIR
+from faceloop.balance.class_shares import RandomLabels
+from faceloop.balance.coverage import nearest_distance, typical_distance
+from faceloop.balance.known_sources import read_sources
+from faceloop.balance.params import Balance
+from faceloop.balance.targets import against_targets
+from faceloop.base.errors import FaceloopError
+from faceloop.base.tables import METRICS_DIR
+from faceloop.commands import cli
+from stages import balance
 
 CLASSES = ["no", "yes"]
 WANTED = Balance(
@@ -233,7 +233,7 @@ def skewed(seed: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     seed.params.write_text("\n".join(lines) + "\n", encoding="utf-8")
     write_sources(seed, ["source,country", *(f"{at:03d}.jpg,fr" for at in range(24))])
     balance.main()
-    monkeypatch.setattr("loop.next_round.stale_stages", lambda: [])
+    monkeypatch.setattr("faceloop.commands.rounds.next_round.stale_stages", lambda: [])
     return seed
 
 
@@ -255,7 +255,7 @@ def test_next_refuses_a_skewed_batch_where_params_say_so(skewed: Any, capsys: An
 def test_next_batch_looks_at_the_sources_before_any_face_is_found(
     skewed: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loop.next_round.track_batch", lambda folder: None)
+    monkeypatch.setattr("faceloop.commands.rounds.next_round.track_batch", lambda folder: None)
     folder = skewed.root / "data/raw/march"
     folder.mkdir()
     for name in ("a.jpg", "b.jpg"):

@@ -7,7 +7,7 @@ import yaml
 from dvc_render.html import HTML
 from dvc_render.vega import VegaRenderer
 
-from loop.bootstrap import TEMPLATE, write_template
+from faceloop.commands.repository.bootstrap import TEMPLATE, write_template
 
 ROOT = Path(__file__).parent.parent
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from stages.core.class_shares import (
+from faceloop.balance.class_shares import (
     METHODS,
     RandomLabels,
     Said,

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from faceloop.base.errors import FaceloopError
+from faceloop.crops.face_table import FACES_DIR
+from faceloop.faces.extracted import WORK_DIR
 from stages import extract_faces
-from stages.core.errors import FaceloopError
-from stages.files.extracted import WORK_DIR
-from stages.files.tables import FACES_DIR
 
 ray = pytest.importorskip("ray", reason="needs pip install 'faceloop[ray]'")
 pytestmark = pytest.mark.slow

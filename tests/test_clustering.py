@@ -5,7 +5,7 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
-from stages.core.clustering import (
+from faceloop.statistics.clustering import (
     cluster_points,
     principal_axes,
     principal_components,

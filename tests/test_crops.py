@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.core.errors import FaceloopError
-from stages.files.crops import crops_path, decode_crop, encode_crop, read_crops, write_crops
+from faceloop.base.errors import FaceloopError
+from faceloop.crops.packs import crops_path, decode_crop, encode_crop, read_crops, write_crops
 
 CROPS = {f"{at:016x}": bytes([at]) * 50 for at in range(9)}
 

@@ -10,16 +10,16 @@ from facenet_pytorch import MTCNN
 from PIL import Image
 from torch.nn.functional import interpolate
 
-from loop.drawing.person import sample_person
-from loop.drawing.scene import draw_photo
-from loop.drawing.traits import EYEWEAR
-from stages.core import detection, networks
-from stages.core.anchors import iou
-from stages.core.areas import WINDOW_PX, crop, resample, summed_areas
-from stages.core.detection import detect, locate, refine
-from stages.core.networks import networks_of
-from stages.files.media import read_photo
-from stages.files.weights import load_mtcnn
+from demo.person import sample_person
+from demo.scene import draw_photo
+from demo.traits import EYEWEAR
+from faceloop.base.boxes import iou
+from faceloop.faces import detection, networks
+from faceloop.faces.areas import WINDOW_PX, crop, resample, summed_areas
+from faceloop.faces.detection import detect, locate, refine
+from faceloop.faces.media import read_photo
+from faceloop.faces.networks import networks_of
+from faceloop.weights.loading import load_mtcnn
 
 CPU = torch.device("cpu")
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from stages.core.diverse_strategies import NEIGHBOURS, STRATEGIES, Sample, pick_diverse
-from stages.core.diversity import spherical_cluster
-from stages.core.settings import DIVERSITY, SampleDiverse
+from faceloop.sampling.diverse_strategies import NEIGHBOURS, STRATEGIES, Sample, pick_diverse
+from faceloop.sampling.diversity import spherical_cluster
+from faceloop.sampling.params import DIVERSITY, SampleDiverse
 
 ALL = pytest.mark.parametrize("strategy", STRATEGIES)
 
@@ -212,7 +212,7 @@ def test_typical_picks_what_scikit_activemls_typiclust_picks() -> None:
 )
 def test_uncertainty_ranks_as_scikit_activemls(ours: str, theirs: str) -> None:
     utilities: Callable[..., np.ndarray] = pytest.importorskip("skactiveml.pool").uncertainty_scores
-    from stages.core.uncertainty import STRATEGIES as SCORES
+    from faceloop.sampling.uncertainty import STRATEGIES as SCORES
 
     p = np.random.default_rng(0).dirichlet(np.ones(4), size=200)
     np.testing.assert_array_equal(

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stages.core.diversity import even_quotas, heart_edge_chance, split_quotas
-from stages.core.settings import SampleDiverse
+from faceloop.sampling.diversity import even_quotas, heart_edge_chance, split_quotas
+from faceloop.sampling.params import SampleDiverse
 
 SHARES = (0.4, 0.4, 0.2)
 

@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 
 from benchmarks.label_project import make_project
-from loop.cli import main
-from loop.page import drafts
-from loop.page.drafts import Action, Answer, Draft, draft_path, read_draft
-from loop.page.guidelines import blocks, read_guidelines
-from loop.page.session import Refused, Session, by_cluster, labels_with_keys
-from stages.core.errors import FaceloopError
-from stages.files.labels import read_queue
-from stages.files.params import read_params
+from faceloop.base.errors import FaceloopError
+from faceloop.base.params import read_params
+from faceloop.commands.cli import main
+from faceloop.commands.labelling.page import drafts
+from faceloop.commands.labelling.page.drafts import Action, Answer, Draft, draft_path, read_draft
+from faceloop.commands.labelling.page.guidelines import blocks, read_guidelines
+from faceloop.commands.labelling.page.session import Refused, Session, by_cluster, labels_with_keys
+from faceloop.labels.vote_files import read_queue
 
 ROUND = "o00-i00"
 CLASSES = ["none", "glasses", "sunglasses"]

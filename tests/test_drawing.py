@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from loop import draw
-from loop.drawing.batch import COLUMNS, deal_labels, draw_batch
-from loop.drawing.person import EYEWEAR, Light, Pose, draw_person, sample_person
-from loop.drawing.scene import draw_photo, place_people
-from loop.drawing.video import draw_video_frames
-from stages.core.errors import FaceloopError
+from demo.batch import COLUMNS, deal_labels, draw_batch
+from demo.person import EYEWEAR, Light, Pose, draw_person, sample_person
+from demo.scene import draw_photo, place_people
+from demo.video import draw_video_frames
+from faceloop.base.errors import FaceloopError
+from faceloop.commands import draw
 
 PHOTOS, SECONDS, SEED = 8, 1.0, 3
 

@@ -13,8 +13,12 @@ import torch
 from facenet_pytorch import InceptionResnetV1
 from facenet_pytorch.models.mtcnn import ONet
 
-from stages import embed
-from stages.core.embedding import (
+from faceloop.base.digest import sha256_of
+from faceloop.base.errors import FaceloopError
+from faceloop.base.params import read_params
+from faceloop.crops.face_table import read_batch
+from faceloop.embedding import shards
+from faceloop.embedding.embedder import (
     CPU,
     CPU_BATCH,
     LARGEST_GPU_BATCH,
@@ -27,15 +31,18 @@ from stages.core.embedding import (
     pick_batch_size,
     resnet_features,
 )
-from stages.core.errors import FaceloopError
-from stages.core.settings import OnnxInput
-from stages.files import weights
-from stages.files.digest import sha256_of
-from stages.files.params import read_params
-from stages.files.tables import EMBEDDINGS_DIR, read_batch, read_embeddings
-from stages.files.weights import DOWNLOADED, fetch_weights, load_mtcnn, load_network, pick_device
-from stages.shards import crops as shards
-from stages.shards.crops import CropShard, cut_shards, embed_shard
+from faceloop.embedding.params import OnnxInput
+from faceloop.embedding.shards import CropShard, cut_shards, embed_shard
+from faceloop.pool.features import EMBEDDINGS_DIR, read_embeddings
+from faceloop.weights import loading as weights
+from faceloop.weights.loading import (
+    DOWNLOADED,
+    fetch_weights,
+    load_mtcnn,
+    load_network,
+    pick_device,
+)
+from stages import embed
 
 CUDA = torch.device("cuda")
 SHARED_ONNX = Path(__file__).resolve().parents[2] / "shared/weights/face_reid_0095_256d.onnx"

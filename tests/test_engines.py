@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from stages.core.settings import Engine
-from stages.engines.ahead import map_ahead
-from stages.engines.engine import count_workers, map_shards
-from stages.engines.local import Lost, run_here, still_alive
+from faceloop.workers.ahead import map_ahead
+from faceloop.workers.engine import count_workers, map_shards
+from faceloop.workers.local import Lost, run_here, still_alive
+from faceloop.workers.params import Engine
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -75,7 +75,7 @@ def is_running(pid: int) -> bool:
 def test_workers_leave_when_their_parent_is_killed(tmp_path: Path) -> None:
     code = (
         "from functools import partial\nfrom pathlib import Path\n"
-        "from test_engines import noting_and_slow\nfrom stages.engines.local import run_here\n"
+        "from test_engines import noting_and_slow\nfrom faceloop.workers.local import run_here\n"
         f"list(run_here(partial(noting_and_slow, folder=Path({str(tmp_path)!r})), range(999), 2))"
     )
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])

@@ -13,7 +13,7 @@ from sklearn.metrics import (
 )
 from sklearn.metrics import log_loss as sklearn_log_loss
 
-from stages.core.evaluation import (
+from faceloop.evaluation.comparison import (
     Judged,
     compare,
     confusion_by_group,
@@ -25,9 +25,9 @@ from stages.core.evaluation import (
     plot_points,
     reliability,
 )
-from stages.core.intervals import deviation, difference_interval, share_interval
-from stages.core.resampling import bootstrap_confusions, lend_faces, swap_test
-from stages.core.settings import Evaluation
+from faceloop.evaluation.params import Evaluation
+from faceloop.statistics.intervals import deviation, difference_interval, share_interval
+from faceloop.statistics.resampling import bootstrap_confusions, lend_faces, swap_test
 
 CLASSES = ["none", "glasses", "sunglasses"]
 SETTINGS = Evaluation(bootstrap=200, confidence=0.9, bins=5)

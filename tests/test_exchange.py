@@ -13,15 +13,16 @@ import pandas as pd
 import pytest
 
 from benchmarks.label_studio_project import VOTES as TOLD
-from loop.cli import main
-from loop.exchange import said as limits
-from loop.page.session import labels_with_keys
-from stages.core.head import predict
-from stages.core.records import FACES, as_table
-from stages.files.crops import crops_path, read_crops, write_crops
-from stages.files.heads import read_head
-from stages.files.labels import read_queue, write_queue
-from stages.files.tables import FACES_DIR, read_batch, read_embeddings, write_parquet
+from faceloop.base.tables import as_table, write_parquet
+from faceloop.commands.cli import main
+from faceloop.commands.exchange import said as limits
+from faceloop.commands.labelling.page.session import labels_with_keys
+from faceloop.crops.face_table import FACES, FACES_DIR, read_batch
+from faceloop.crops.packs import crops_path, read_crops, write_crops
+from faceloop.labels.vote_files import read_queue, write_queue
+from faceloop.model.head import predict
+from faceloop.model.head_files import read_head
+from faceloop.pool.features import read_embeddings
 from tests.conftest import face_rows, jpeg
 
 DATA = Path(__file__).parent / "data"

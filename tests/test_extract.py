@@ -16,18 +16,20 @@ import pytest
 from PIL import Image
 from test_house import reached_by
 
+from faceloop.base.boxes import boxes_of, iou, match_boxes
+from faceloop.base.digest import sha256_of
+from faceloop.base.params import read_params
+from faceloop.base.tables import as_table, read_csv
+from faceloop.crops.face_table import FACES, FACES_DIR, LANDMARKS, read_batch
+from faceloop.crops.packs import decode_crop, read_crops
+from faceloop.faces.extracted import WORK_DIR, is_finished, read_rejected, writing
+from faceloop.faces.face import REJECTED
+from faceloop.faces.media import list_sources
+from faceloop.faces.params import ExtractFaces
+from faceloop.faces.sources import CODE, Source, extract_source, folder_of
+from faceloop.pool.features import read_embeddings
+from faceloop.workers.local import still_alive
 from stages import extract_faces
-from stages.core.anchors import iou, match_boxes
-from stages.core.records import FACES, LANDMARKS, REJECTED, as_table, boxes_of
-from stages.core.settings import ExtractFaces
-from stages.engines.local import still_alive
-from stages.files.crops import decode_crop, read_crops
-from stages.files.digest import sha256_of
-from stages.files.extracted import WORK_DIR, is_finished, read_rejected, writing
-from stages.files.media import list_sources
-from stages.files.params import read_params
-from stages.files.tables import FACES_DIR, read_batch, read_csv, read_embeddings
-from stages.shards.sources import CODE, Source, extract_source, folder_of
 
 ROOT = Path(__file__).resolve().parents[1]
 OUTS = ["drawn.parquet", "drawn.rejected.csv", "drawn.zip"]
@@ -351,7 +353,7 @@ def test_the_key_of_finished_work_covers_all_code_that_it_depends_on() -> None:
     names = {f"stages/{name.replace('.', '/')}.py" for name in CODE}
     # These decide nothing about a face, or what they decide is in the settings' values.
     contracts = {f"stages/core/{name}.py" for name in ("errors", "records", "rounds", "settings")}
-    others = {"stages/engines/local.py", "stages/files/atomic.py", "stages/files/tables.py"}
+    others = {"faceloop/workers/local.py", "faceloop/base/atomic.py", "stages/files/tables.py"}
     assert names == reached_by("shards.sources") - contracts - others
 
 

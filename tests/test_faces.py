@@ -9,7 +9,9 @@ import pytest
 from PIL import Image, ImageFilter
 from scipy.ndimage import gaussian_filter
 
-from stages.core.faces import (
+from faceloop.base.params import read_params
+from faceloop.crops.face_table import FACES
+from faceloop.faces.face import (
     Detections,
     crop_face,
     describe_face,
@@ -20,9 +22,7 @@ from stages.core.faces import (
     thumbnail,
     whole_box,
 )
-from stages.core.records import FACES
-from stages.core.settings import ExtractFaces
-from stages.files.params import read_params
+from faceloop.faces.params import ExtractFaces
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.core.folds import grouped_folds
+from faceloop.model.folds import grouped_folds
 
 
 def data(seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.files.frames import read_frame
-from stages.files.media import Unreadable, read_pictures
+from faceloop.faces.frames import read_frame
+from faceloop.faces.media import Unreadable, read_pictures
 
 VIDEO = Path(__file__).resolve().parents[1] / "data/raw/demo/videos/walk.mp4"
 

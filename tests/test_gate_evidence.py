@@ -7,16 +7,18 @@ import pandas as pd
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
+from faceloop.base.errors import FaceloopError
+from faceloop.base.params import read_params
+from faceloop.base.tables import read_csv, read_json, write_csv
+from faceloop.evaluation.comparison import Judged
+from faceloop.evaluation.evidence import read_held_out, read_whole_batch
+from faceloop.evaluation.held_out import WholeBatch
+from faceloop.evaluation.params import Evaluation
+from faceloop.evaluation.whole_batch import prediction_agreement, whole_batch_figures
+from faceloop.model import head
+from faceloop.model.head import Head
+from faceloop.pool.labelled import LABELLED
 from stages import eval_iteration, eval_overfit, gate
-from stages.core import head
-from stages.core.errors import FaceloopError
-from stages.core.evaluation import Judged
-from stages.core.records import LABELLED, Head, WholeBatch
-from stages.core.settings import Evaluation
-from stages.core.whole_batch import prediction_agreement, whole_batch_figures
-from stages.files.evaluations import read_held_out, read_whole_batch
-from stages.files.params import read_params
-from stages.files.tables import read_csv, read_json, write_csv
 
 SETTINGS = Evaluation(bootstrap=200, confidence=0.95, bins=5)
 FIRST = "o01-i00"

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from stages.core.errors import FaceloopError
-from stages.core.fit_head import Fit, best_temperature, fit_head
-from stages.core.folds import grouped_folds
-from stages.core.head import predict, softmax
-from stages.core.records import Head
-from stages.core.settings import Train
-from stages.files.heads import read_head, write_head
+from faceloop.base.errors import FaceloopError
+from faceloop.model.fit_head import Fit, best_temperature, fit_head
+from faceloop.model.folds import grouped_folds
+from faceloop.model.head import Head, predict, softmax
+from faceloop.model.head_files import read_head, write_head
+from faceloop.model.params import Train
 
 CLASSES = ["none", "glasses", "sunglasses"]
 
@@ -75,7 +74,7 @@ def test_float16_features_are_read_as_they_are() -> None:
 def test_rows_are_predicted_alike_alone_and_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     features, head = data()[0], fitted().head
     whole = predict(head, features)
-    monkeypatch.setattr("stages.core.head.BLOCK", 7)
+    monkeypatch.setattr("faceloop.model.head.BLOCK", 7)
     np.testing.assert_allclose(predict(head, features), whole, rtol=1e-5)
 
 

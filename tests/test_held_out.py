@@ -6,8 +6,12 @@ import pytest
 from scipy.stats import t
 from sklearn.metrics import precision_recall_fscore_support
 
-from stages.core.held_out import certain_above, class_figures, figures_by_value
-from stages.core.settings import Evaluation
+from faceloop.commands.release.held_out_figures import (
+    certain_above,
+    class_figures,
+    figures_by_value,
+)
+from faceloop.evaluation.params import Evaluation
 
 SETTINGS = Evaluation(bootstrap=200, confidence=0.95, bins=10)
 

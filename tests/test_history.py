@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from clones import digests, sh
 
-from loop.drawing.batch import draw_batch
-from stages.core.records import FACES
+from demo.batch import draw_batch
+from faceloop.crops.face_table import FACES
 
 MADE = "labels params.yaml dvc.lock metrics"
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from faceloop.base.params import read_params
 from stages import (
     balance,
     embed,
@@ -27,7 +28,6 @@ from stages import (
     sample_validation,
     train,
 )
-from stages.files.params import read_params
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = [

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, t
 
-from stages.core.confusion import confusion_by_group, figures, within_strata
-from stages.core.intervals import (
+from faceloop.statistics.confusion import confusion_by_group, figures, within_strata
+from faceloop.statistics.intervals import (
     Error,
     deviation,
     difference_interval,
     freedom_of_mean,
     share_interval,
 )
-from stages.core.resampling import bootstrap_confusions, lend_faces, swap_test
+from faceloop.statistics.resampling import bootstrap_confusions, lend_faces, swap_test
 
 
 def counts_of(hits: list[bool], groups: list[int] | None = None) -> np.ndarray:

@@ -7,21 +7,15 @@ import pandas as pd
 import pytest
 from cleanlab.rank import get_label_quality_scores
 
-from loop.state import read_state
+from faceloop.base.params import read_params
+from faceloop.base.tables import read_csv, read_json, write_parquet
+from faceloop.commands.rounds.state import read_state
+from faceloop.crops.face_table import FACES_DIR, read_batch
+from faceloop.pool.labelled import LABELLED, LABELLED_DIR
+from faceloop.pool.queue import QUEUE, QUEUE_DIR
+from faceloop.pool.splits import next_overfit_groups
+from faceloop.sampling.label_errors import label_quality, most_suspicious
 from stages import gate, merge_labels, sample_relabel, train
-from stages.core.label_errors import label_quality, most_suspicious
-from stages.core.records import LABELLED, QUEUE
-from stages.core.splits import next_overfit_groups
-from stages.files.params import read_params
-from stages.files.tables import (
-    FACES_DIR,
-    LABELLED_DIR,
-    QUEUE_DIR,
-    read_batch,
-    read_csv,
-    read_json,
-    write_parquet,
-)
 
 SEED, FIRST, SECOND = "o00-i00", "o01-i00", "o01-i01"
 

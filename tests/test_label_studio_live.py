@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.label_studio_project import VOTES, Visitor, export, label, open_project, serving
-from loop.cli import main
-from stages.files.tables import read_batch
+from faceloop.commands.cli import main
+from faceloop.crops.face_table import read_batch
 
 EXECUTABLE = os.environ.get("LABEL_STUDIO", "")
 pytestmark = pytest.mark.skipif(

@@ -6,9 +6,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from stages.core.errors import FaceloopError
-from stages.core.records import VOTES, as_table
-from stages.files.labels import (
+from faceloop.base.errors import FaceloopError
+from faceloop.base.tables import as_table
+from faceloop.labels.columns import VOTES
+from faceloop.labels.vote_files import (
     annotator_files,
     read_queue,
     read_rows,

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import wilcoxon
 
-from stages.core.learning_curves import (
+from faceloop.commands.simulation.learning_curves import (
     area,
     curve_points,
     holm,

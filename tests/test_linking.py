@@ -7,29 +7,28 @@ import pytest
 from conftest import jpeg
 from PIL import Image
 
-from stages import eval_iteration, gate, link_duplicates, sample_validation
-from stages.core import neighbours
-from stages.core.errors import FaceloopError
-from stages.core.linking import INNER_PX, SMALL_PX, likeness, link_copies
-from stages.core.neighbours import Pairs, cells, near_pairs
-from stages.core.pool import open_pool
-from stages.core.records import DUPLICATES, LABELLED, QUEUE, as_table
-from stages.files.crops import crops_path, encode_crop, write_crops
-from stages.files.params import read_params
-from stages.files.pool import read_distinct, read_pool
-from stages.files.tables import (
-    DUPLICATES_DIR,
-    EMBEDDINGS_DIR,
-    LABELLED_DIR,
+from faceloop.base.errors import FaceloopError
+from faceloop.base.params import read_params
+from faceloop.base.tables import (
     METRICS_DIR,
-    QUEUE_DIR,
-    read_batch,
+    as_table,
     read_csv,
     read_json,
     read_parquet,
     write_array,
     write_parquet,
 )
+from faceloop.crops.face_table import read_batch
+from faceloop.crops.packs import crops_path, encode_crop, write_crops
+from faceloop.duplicates import neighbours
+from faceloop.duplicates.linking import INNER_PX, SMALL_PX, likeness, link_copies
+from faceloop.duplicates.neighbours import Pairs, cells, near_pairs
+from faceloop.pool.features import EMBEDDINGS_DIR
+from faceloop.pool.labelled import DUPLICATES, DUPLICATES_DIR, LABELLED, LABELLED_DIR
+from faceloop.pool.open_faces import open_pool
+from faceloop.pool.queue import QUEUE, QUEUE_DIR
+from faceloop.pool.reading import read_distinct, read_pool
+from stages import eval_iteration, gate, link_duplicates, sample_validation
 
 
 def unit(n: int, d: int = 16, seed: int = 0) -> np.ndarray:

@@ -11,11 +11,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from loop import next_round
-from loop.cli import COMMANDS, main
+from faceloop.base.boxes import BOX
+from faceloop.commands.cli import COMMANDS, main
+from faceloop.commands.rounds import next_round
+from faceloop.crops.face_table import read_batch
 from stages import sample_diverse, sample_uncertain, sample_validation
-from stages.core.records import BOX
-from stages.files.tables import read_batch
 
 SEED, FIRST, SECOND = "o00-i00", "o01-i00", "o01-i01"
 

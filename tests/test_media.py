@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.core.errors import FaceloopError
-from stages.files.digest import sha256_of
-from stages.files.media import Picture, Unreadable, list_sources, read_photo, read_pictures
+from faceloop.base.digest import sha256_of
+from faceloop.base.errors import FaceloopError
+from faceloop.faces.media import Picture, Unreadable, list_sources, read_photo, read_pictures
 
 RED, GREEN, BLUE = (250, 10, 10), (10, 250, 10), (10, 10, 250)
 

@@ -5,13 +5,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from faceloop.base.errors import FaceloopError
+from faceloop.base.params import read_params
+from faceloop.base.rounds import next_round, outer_of, rounds_up_to
+from faceloop.base.tables import read_csv, read_json, write_parquet
+from faceloop.crops.face_table import FACES_DIR, read_batch
+from faceloop.pool.labelled import LABELLED
+from faceloop.pool.splits import next_overfit_groups
 from stages import merge_labels
-from stages.core.errors import FaceloopError
-from stages.core.records import LABELLED
-from stages.core.rounds import next_round, outer_of, rounds_up_to
-from stages.core.splits import next_overfit_groups
-from stages.files.params import read_params
-from stages.files.tables import FACES_DIR, read_batch, read_csv, read_json, write_parquet
 
 SEED, FIRST, SECOND = "o00-i00", "o01-i00", "o01-i01"
 

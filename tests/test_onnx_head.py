@@ -5,9 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from stages.core.head import predict
-from stages.core.onnx_head import _varint, onnx_of
-from stages.core.records import Head
+from faceloop.commands.release.onnx_head import _varint, onnx_of
+from faceloop.model.head import Head, predict
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra onnx")
 

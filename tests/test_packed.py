@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.core.errors import FaceloopError
-from stages.files.crops import crops_path, read_crops, write_crops
-from stages.files.packed import locate_crops, read_packed
+from faceloop.base.errors import FaceloopError
+from faceloop.crops.packed import locate_crops, read_packed
+from faceloop.crops.packs import crops_path, read_crops, write_crops
 
 CROPS = {f"{at * 977:016x}": bytes([at]) * (50 + at) for at in range(9)}
 ANEW = "dvc repro -f extract_faces@pool"

@@ -25,15 +25,15 @@ from benchmarks.label_project import (
     serving,
     start_server,
 )
-from loop.cli import main
-from loop.page.drafts import Draft
-from loop.page.pictures import Pictures
-from stages.core.errors import FaceloopError
-from stages.core.records import QUEUE
-from stages.files.labels import queue_path, read_queue
-from stages.files.media import Unreadable
-from stages.files.params import read_params
-from stages.files.tables import read_csv
+from faceloop.base.errors import FaceloopError
+from faceloop.base.params import read_params
+from faceloop.base.tables import read_csv
+from faceloop.commands.cli import main
+from faceloop.commands.labelling.page.drafts import Draft
+from faceloop.commands.labelling.page.pictures import Pictures
+from faceloop.faces.media import Unreadable
+from faceloop.labels.vote_files import queue_path, read_queue
+from faceloop.pool.queue import QUEUE
 
 pytest.importorskip("starlette", reason="the page needs the extra: pip install -e .[label]")
 httpx = pytest.importorskip("httpx", reason="the tests of the guard need httpx")

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from faceloop.base.blocks import Rounds
+from faceloop.base.errors import FaceloopError
+from faceloop.base.params import read_params
+from faceloop.labels.vote_files import known_rounds
 from stages import extract_faces
-from stages.core.errors import FaceloopError
-from stages.core.settings import Rounds
-from stages.files.labels import known_rounds
-from stages.files.params import read_params
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from stages.core.pool import open_pool
+from faceloop.pool.open_faces import open_pool
 
 
 def faces() -> pd.DataFrame:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import torch
 
-from stages.core.errors import FaceloopError
-from stages.files.params import read_params
-from stages.files.weights import check_precision
+from faceloop.base.errors import FaceloopError
+from faceloop.base.params import read_params
+from faceloop.weights.loading import check_precision
 
 ROOT = Path(__file__).resolve().parents[1]
 AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}

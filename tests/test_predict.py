@@ -12,18 +12,19 @@ import pandas as pd
 import pytest
 import torch
 
-from loop import next_round
-from loop import predict as predict_command
-from loop.cli import main
-from loop.new_faces import Classifier
-from loop.predict import summarise
-from loop.release.reading import ReleasedModel, read_release
-from loop.vote import read_truth
-from stages.core.anchors import label_by_truth
-from stages.core.errors import FaceloopError
-from stages.core.head import predict
-from stages.files.heads import read_head
-from stages.files.tables import read_batch, read_features
+from faceloop.base.boxes import label_by_truth
+from faceloop.base.errors import FaceloopError
+from faceloop.commands.cli import main
+from faceloop.commands.labelling.vote import read_truth
+from faceloop.commands.release import predict as predict_command
+from faceloop.commands.release.new_faces import Classifier
+from faceloop.commands.release.predict import summarise
+from faceloop.commands.release.reading import ReleasedModel, read_release
+from faceloop.commands.rounds import next_round
+from faceloop.crops.face_table import read_batch
+from faceloop.model.head import predict
+from faceloop.model.head_files import read_head
+from faceloop.pool.features import read_features
 
 CLASSES = ["none", "glasses", "sunglasses"]
 P = [f"p_{name}" for name in CLASSES]

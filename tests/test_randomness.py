@@ -1,6 +1,6 @@
 """Chance comes from the seed and a name, and from nothing else."""
 
-from stages.core.randomness import generator, order_key
+from faceloop.base.randomness import generator, order_key
 
 PINNED = [793, 961, 938, 343, 394]
 

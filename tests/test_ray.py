@@ -10,15 +10,16 @@ from typing import Any
 
 import pytest
 
+from faceloop.base.errors import FaceloopError
+from faceloop.base.params import read_params
+from faceloop.crops.face_table import FACES_DIR
+from faceloop.faces.extracted import WORK_DIR
+from faceloop.pool.features import EMBEDDINGS_DIR
+from faceloop.workers import ray_data
+from faceloop.workers.engine import map_shards, threads_each
+from faceloop.workers.local import Lost
+from faceloop.workers.params import Engine
 from stages import embed, extract_faces
-from stages.core.errors import FaceloopError
-from stages.core.settings import Engine
-from stages.engines import ray_data
-from stages.engines.engine import map_shards, threads_each
-from stages.engines.local import Lost
-from stages.files.extracted import WORK_DIR
-from stages.files.params import read_params
-from stages.files.tables import EMBEDDINGS_DIR, FACES_DIR
 
 pytest.importorskip("ray", reason="needs pip install 'faceloop[ray]'")
 RAY = Engine(name="ray", workers=2, address=None)

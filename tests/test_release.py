@@ -16,14 +16,16 @@ import pytest
 import yaml
 from PIL import Image
 
-from loop import next_round
-from loop.cli import main
-from loop.release import command, dataset
-from loop.release.markdown import escaped, table
-from stages.core.head import predict
-from stages.files.crops import read_crops
-from stages.files.heads import read_head
-from stages.files.tables import read_batch, read_features
+from faceloop.commands.cli import main
+from faceloop.commands.release import dataset
+from faceloop.commands.release import release as command
+from faceloop.commands.release.markdown import escaped, table
+from faceloop.commands.rounds import next_round
+from faceloop.crops.face_table import read_batch
+from faceloop.crops.packs import read_crops
+from faceloop.model.head import predict
+from faceloop.model.head_files import read_head
+from faceloop.pool.features import read_features
 
 CLASSES = ["none", "glasses", "sunglasses"]
 

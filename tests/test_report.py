@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from loop.cli import main
-from loop.reporting.changes import changes_since, differences, flat, labels_in
-from loop.reporting.curve import learning_curve
-from loop.reporting.render import md
+from faceloop.commands.cli import main
+from faceloop.commands.report.changes import changes_since, differences, flat, labels_in
+from faceloop.commands.report.curve import learning_curve
+from faceloop.commands.report.render import md
 
 SEED, FIRST = "o00-i00", "o01-i00"
 

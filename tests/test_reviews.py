@@ -15,7 +15,7 @@ from benchmarks.label_project import (
     serving,
     start_server,
 )
-from loop.cli import main
+from faceloop.commands.cli import main
 from stages import merge_labels
 
 pytest.importorskip("starlette", reason="the page needs the extra: pip install -e .[label]")

@@ -6,13 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from faceloop.base.tables import read_csv
+from faceloop.crops.face_table import read_batch
+from faceloop.model.head import predict
+from faceloop.model.head_files import read_head
+from faceloop.pool.features import read_embeddings
+from faceloop.pool.queue import QUEUE, QUEUE_DIR
+from faceloop.sampling.params import DIVERSITY
+from faceloop.sampling.uncertainty import STRATEGIES
 from stages import merge_labels, sample_diverse, sample_uncertain, sample_validation, train
-from stages.core.head import predict
-from stages.core.records import QUEUE
-from stages.core.settings import DIVERSITY
-from stages.core.uncertainty import STRATEGIES
-from stages.files.heads import read_head
-from stages.files.tables import QUEUE_DIR, read_batch, read_csv, read_embeddings
 
 SEED = "o00-i00"
 

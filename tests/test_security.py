@@ -14,15 +14,15 @@ import torch
 from PIL import Image
 from safetensors.numpy import save
 
-from loop import verify
-from loop.cli import main
-from stages.core.errors import FaceloopError
-from stages.files.digest import sha256_of
-from stages.files.heads import read_head
-from stages.files.labels import LONGEST_LINE, read_queue, read_vote_file
-from stages.files.media import RAW_DIR, Unreadable, read_pictures, source_name
-from stages.files.params import read_params
-from stages.files.weights import DOWNLOADED, SHA256, SHIPPED_DIR, load_network
+from faceloop.base.digest import sha256_of
+from faceloop.base.errors import FaceloopError
+from faceloop.base.params import read_params
+from faceloop.commands.cli import main
+from faceloop.commands.repository import verify
+from faceloop.faces.media import RAW_DIR, Unreadable, read_pictures, source_name
+from faceloop.labels.vote_files import LONGEST_LINE, read_queue, read_vote_file
+from faceloop.model.head_files import read_head
+from faceloop.weights.loading import DOWNLOADED, SHA256, SHIPPED_DIR, load_network
 
 ROOT = Path(__file__).resolve().parents[1]
 MP = 1.0  # max_megapixels

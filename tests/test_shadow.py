@@ -7,18 +7,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loop.figures import shadow_line
-from stages import eval_shadow
-from stages.core.records import LABELLED, Head, HeldOut
-from stages.core.settings import EvalShadow
-from stages.core.shadow import (
+from faceloop.base.tables import METRICS_DIR, read_csv
+from faceloop.commands.rounds.figure_lines import shadow_line
+from faceloop.evaluation.held_out import HeldOut
+from faceloop.evaluation.params import EvalShadow
+from faceloop.evaluation.shadow import (
     compare_arms,
     curve_sizes,
     labels_needed,
     labels_saved,
     split_arms,
 )
-from stages.files.tables import LABELLED_DIR, METRICS_DIR, read_csv
+from faceloop.model.head import Head
+from faceloop.pool.labelled import LABELLED, LABELLED_DIR
+from stages import eval_shadow
 
 WANTED = EvalShadow(bootstrap=400, confidence=0.95, bins=10, min_labels=5, sizes=3)
 

@@ -7,9 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loop.cli import main
-from stages.core.simulation import Labelled, Plan, learning_curve, our_picker, split_test
-from stages.files.params import read_params
+from faceloop.base.params import read_params
+from faceloop.commands.cli import main
+from faceloop.commands.simulation.simulated_loop import (
+    Labelled,
+    Plan,
+    learning_curve,
+    our_picker,
+    split_test,
+)
 
 CLASSES = ["none", "glasses", "sunglasses"]
 RUN = ["--seeds", "2", "--rounds", "3", "--round-size", "12", "--validation", "4"]
@@ -60,7 +66,7 @@ def test_a_second_run_computes_only_what_is_missing(
         computed.append(words[-1])
         return learning_curve(*words)
 
-    monkeypatch.setattr("loop.simulation.learning_curve", counted)
+    monkeypatch.setattr("faceloop.commands.simulation.runs.learning_curve", counted)
     assert main([*outside, *RUN, "--strategies", "random", "margin/top"]) == 0
     both = pd.read_csv("simulations/results.csv")
     assert computed == [0, 1]
@@ -162,8 +168,8 @@ class TestACurve:
             return picked
 
         rows_of(pick, Plan(12, 2, 0, 0.25), data)
-        from stages.core.head import predict
-        from stages.core.uncertainty import margin
+        from faceloop.model.head import predict
+        from faceloop.sampling.uncertainty import margin
 
         moment, picked = moments[0]
         scores = margin(predict(moment.head, data.features[moment.free]))

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from stages.core.clustering import principal_axes
-from stages.core.errors import FaceloopError
-from stages.core.softmax_regression import fit
+from faceloop.base.errors import FaceloopError
+from faceloop.model.softmax_regression import fit
+from faceloop.statistics.clustering import principal_axes
 
 
 def data(n: int = 40, d: int = 5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -75,6 +75,6 @@ def test_separable_faces_of_great_features_come_to_an_end() -> None:
 
 
 def test_a_penalty_that_is_too_small_is_said_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stages.core.softmax_regression.STEPS", 2)
+    monkeypatch.setattr("faceloop.model.softmax_regression.STEPS", 2)
     with pytest.raises(FaceloopError, match="train.l2: 1e-09 is too small"):
         fit(*data(), 3, 1e-9)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.core.splits import assign_splits, draw_overfit_groups
+from faceloop.pool.splits import assign_splits, draw_overfit_groups
 
 CLASSES = ["a", "b", "c"]
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ["torch", "scipy", "sklearn", "PIL", "cleanlab", "crowdkit", "dvc"]
 RUN = f"""
 import sys
-from loop.cli import main
+from faceloop.commands.cli import main
 try:
     main(sys.argv[1:])
 finally:
@@ -51,7 +51,7 @@ def test_a_stage_computes_on_one_thread() -> None:
     done = python(
         "import numpy as np\n"
         "from threadpoolctl import threadpool_info\n"
-        "from stages.files.console import run_stage\n"
+        "from faceloop.base.console import run_stage\n"
         "run_stage(lambda: print(*[one['num_threads'] for one in threadpool_info()]))",
         OMP_NUM_THREADS="2",
         OPENBLAS_NUM_THREADS="2",

@@ -7,28 +7,31 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.core.errors import FaceloopError
-from stages.core.records import FACES, LABELLED, QUEUE, as_table, stacked
-from stages.files import tables
-from stages.files.params import read_params
-from stages.files.pool import read_pool
-from stages.files.tables import (
-    EMBEDDINGS_DIR,
-    StoredEmbeddings,
-    embedding_width,
-    read_batch,
-    read_batch_rows,
+from faceloop.base import tables
+from faceloop.base.errors import FaceloopError
+from faceloop.base.params import read_params
+from faceloop.base.tables import (
+    as_table,
     read_csv,
-    read_embeddings,
-    read_faces,
-    read_features,
     read_json,
+    stacked,
     write_array,
     write_csv,
     write_json,
     write_parquet,
-    writing_rows,
 )
+from faceloop.crops.face_table import FACES, read_batch, read_batch_rows, read_faces
+from faceloop.embedding.rows import writing_rows
+from faceloop.pool.features import (
+    EMBEDDINGS_DIR,
+    StoredEmbeddings,
+    embedding_width,
+    read_embeddings,
+    read_features,
+)
+from faceloop.pool.labelled import LABELLED
+from faceloop.pool.queue import QUEUE
+from faceloop.pool.reading import read_pool
 
 AWKWARD = [
     "None",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stages.core.tracks import Held, Track, Tracker, hold, link_duplicate
+from faceloop.faces.tracks import Held, Track, Tracker, hold, link_duplicate
 
 
 def look(seed: int, like: np.ndarray | None = None, share: float = 0.0) -> np.ndarray:

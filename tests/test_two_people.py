@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from clones import ROOT, copy_project, sh, true_labels
 
-from loop.drawing.batch import draw_batch
-from loop.page.drafts import Action, Answer, Draft
+from demo.batch import draw_batch
+from faceloop.commands.labelling.page.drafts import Action, Answer, Draft
 
 ROUND = "o00-i00"
 PEOPLE = "  annotators: [ana, ben]"
@@ -25,7 +25,7 @@ def documented_commands() -> list[str]:
 
 def run(command: str, project: Path) -> str:
     """Run a command with this project's own code."""
-    return sh(re.sub(r"^faceloop ", "python -m loop.cli ", command), project)
+    return sh(re.sub(r"^faceloop ", "python -m faceloop.commands.cli ", command), project)
 
 
 def answer(project: Path, title: str, name: str, labels: dict[str, str]) -> None:

@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.core import head
-from stages.core.head import predict
-from stages.core.records import Head
-from stages.core.settings import UNCERTAINTY
-from stages.core.uncertainty import DRAWN, STRATEGIES, most_uncertain, score, score_pool
+from faceloop.model import head
+from faceloop.model.head import Head, predict
+from faceloop.sampling.params import UNCERTAINTY
+from faceloop.sampling.uncertainty import DRAWN, STRATEGIES, most_uncertain, score, score_pool
 
 
 def naive_entropy(p: list[float]) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.core.validation import draw_groups, stratified_sample, thinned
+from faceloop.sampling.validation import draw_groups, stratified_sample, thinned
 
 
 @pytest.mark.parametrize(("n", "size"), [(0, 5), (1, 5), (5, 5), (7, 5), (100, 13), (100, 0)])

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from scipy.stats import norm
 
-from stages.core.settings import Gate
-from stages.core.verdict import Evidence, data_helps, judge, knowledge_kept, level, target_reached
+from faceloop.gate.params import Gate
+from faceloop.gate.verdict import Evidence, data_helps, judge, knowledge_kept, level, target_reached
 
 GATE = Gate(
     metric="macro_f1",

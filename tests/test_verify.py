@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from clones import sh
 
-from loop import rollback, verify
-from loop.finish import tag_round
-from loop.vote_history import bent, changed_label_files, rows_of, start_of
-from stages.core.errors import FaceloopError
+from faceloop.base.errors import FaceloopError
+from faceloop.commands.repository import rollback, verify
+from faceloop.commands.repository.vote_history import bent, changed_label_files, rows_of, start_of
+from faceloop.commands.rounds.finish import tag_round
 
 VOTES = Path("labels/o00-i00/ana.csv")
 QUEUE = Path("labels/o00-i00/queue.csv")

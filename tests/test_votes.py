@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.core.errors import FaceloopError
-from stages.core.votes import RIGHT_ANSWERS, dawid_skene, latest_votes, majority
+from faceloop.base.errors import FaceloopError
+from faceloop.labels.votes import RIGHT_ANSWERS, dawid_skene, latest_votes, majority
 
 
 def votes(*rows: tuple[str, str, str], round_name: str = "o00-i00") -> pd.DataFrame:
@@ -165,7 +165,7 @@ def test_dawid_skene_equals_the_slow_expectation_maximisation(
 ) -> None:
     table, _ = crowd(0, {"p": 0.95, "q": 0.8, "r": 0.6}, shown=2)
     table.loc[table["face_id"] < "f010", "purpose"] = "relabel"
-    monkeypatch.setattr("stages.core.votes.EM_STEPS", 4)
+    monkeypatch.setattr("faceloop.labels.votes.EM_STEPS", 4)
     found = dawid_skene(table).set_index("face_id")
     for face, posterior in naive_posterior(table, steps=4).items():
         best = max(posterior, key=lambda one: posterior[one])

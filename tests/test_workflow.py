@@ -9,7 +9,7 @@ import pytest
 import yaml
 from clones import ROOT, sh
 
-from loop.state import GO_ON
+from faceloop.commands.rounds.state import GO_ON
 
 FILE = ROOT / ".github/workflows/iteration.yml"
 GH = """#!/usr/bin/env bash

@@ -28,7 +28,7 @@ PACKAGES = (
     "pyarrow.parquet", "pydantic", "ruamel.yaml", "scipy.optimize", "scipy.stats",
     "sklearn.cluster", "sklearn.decomposition", "starlette.applications", "torch", "uvicorn",
 )  # fmt: skip
-COMMANDS = {"dvc": ["-m", "dvc"], "faceloop": ["-m", "loop.cli"], "python": []}
+COMMANDS = {"dvc": ["-m", "dvc"], "faceloop": ["-m", "faceloop.commands.cli"], "python": []}
 OURS = ("dvc.", "loop.", "stages.")
 CLIENT = """#!{python} -IS
 import json, os, signal, socket, sys

@@ -1,0 +1,1 @@
+"""Drawing batches of people who do not exist, with the truth about every face."""

@@ -1,0 +1,1 @@
+"""Whom a batch shows, beside whom it was meant to show."""

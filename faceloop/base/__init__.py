@@ -1,0 +1,1 @@
+"""What every package stands on: errors, rounds, chance, params, tables and whole-file writes."""

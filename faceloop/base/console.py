@@ -1,0 +1,22 @@
+"""How a stage meets the terminal: its arguments, its errors, its exit code; and its threads."""
+
+import sys
+from collections.abc import Callable
+
+from threadpoolctl import threadpool_limits
+
+from faceloop.base.errors import FaceloopError
+
+
+def run_stage(main: Callable[..., None]) -> None:
+    """Call `main` with the command line's words; print a FaceloopError and exit 2.
+
+    Its products are small: more threads than one would spend their time on waiting for each other.
+    The stages that compute much do so in workers, which have threads of their own.
+    """
+    try:
+        with threadpool_limits(1):
+            main(*sys.argv[1:])
+    except FaceloopError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

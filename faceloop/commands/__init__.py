@@ -1,0 +1,1 @@
+"""The `faceloop` command: what people run between two runs of `dvc repro`."""

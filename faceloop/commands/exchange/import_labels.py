@@ -1,0 +1,133 @@
+"""`faceloop import`: labels that were made elsewhere, or by sorting crops into folders."""
+
+import argparse
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from faceloop.base.errors import FaceloopError
+from faceloop.base.rounds import rounds_up_to
+from faceloop.base.tables import as_table
+from faceloop.commands.exchange.annotators import name_everybody
+from faceloop.commands.exchange.csv_labels import read_csv_labels
+from faceloop.commands.exchange.cvat import read_cvat
+from faceloop.commands.exchange.folders import read_folders
+from faceloop.commands.exchange.label_studio import read_label_studio
+from faceloop.commands.exchange.said import Found, Said, once_each
+from faceloop.commands.rounds.state import State, next_step, read_state
+from faceloop.crops.face_table import read_faces
+from faceloop.labels.columns import VOTES
+from faceloop.labels.vote_files import (
+    check_annotator,
+    known_rounds,
+    read_queue,
+    with_votes,
+    write_queue,
+    write_votes,
+)
+from faceloop.pool.queue import QUEUE, queue_rows
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take what to import and whose labels they are."""
+    parser.add_argument(
+        "path",
+        type=Path,
+        help="folder per class, CSV, Label Studio's full JSON, or CVAT's 'images 1.1' (XML or zip)",
+    )
+    whose = parser.add_mutually_exclusive_group()
+    whose.add_argument("--as", dest="annotator", metavar="NAME", help="whose labels these are")
+    whose.add_argument(
+        "--who",
+        type=Path,
+        metavar="TABLE.csv",
+        help="of several people's: columns their (e-mail or id) and name; keep it out of git",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the labels as votes of the candidate round; faces not queued join its queue.
+
+    Raises:
+        FaceloopError: with file and place: an unknown class, face or person, a face labelled
+            before, or two labels by one person for one face.
+    """
+    path = arguments.path
+    if arguments.annotator is not None:
+        check_annotator(arguments.annotator)
+    state = read_state()
+    faces = read_faces(state.settings.batches)
+    found = read_any(path, faces, state)
+    if not found.said:
+        told = "; ".join([f"{path}: no label found", *found.no_vote])
+        raise FaceloopError(f"{told}; see 'faceloop import --help'")
+    people = {one.by for one in found.said}
+    names = name_everybody(people, path, arguments.annotator, arguments.who)
+    said = {
+        name: once_each([one for one in found.said if names[one.by] == name])
+        for name in sorted(set(names.values()))
+    }
+    candidate, classes = state.candidate, state.settings.classes
+    merged = {
+        name: with_votes(candidate, name, as_votes(theirs, found.mode), classes)
+        for name, theirs in said.items()
+    }
+    new = new_to_queue([one for theirs in said.values() for one in theirs], faces, state)
+    # All checks come before the first byte is written.
+    if len(new):
+        write_queue(as_table(pd.concat([state.queue, new]), QUEUE), candidate)
+    for name, votes in merged.items():
+        write_votes(candidate, name, votes)
+    told = ", ".join(f"{len(theirs)} labels by {name}" for name, theirs in said.items())
+    print(f"import: {told}, {len(new)} faces new to the queue")
+    for line in found.no_vote:
+        print(f"- {line}")
+    print(f"then: {next_step(read_state())}")
+    return 0
+
+
+def read_any(path: Path, faces: pd.DataFrame, state: State) -> Found:
+    """Read a file or folder by its kind.
+
+    Raises:
+        FaceloopError: it is not there, or what its kind refuses.
+    """
+    classes = state.settings.classes
+    # A queued face whose id a re-extraction took away still has its votes placed.
+    known = frozenset(faces["face_id"]) | frozenset(state.queue["face_id"])
+    if path.is_dir():
+        return read_folders(path, faces, known, classes)
+    if not path.is_file():
+        raise FaceloopError(f"{path} is not here: name a file or folder that is")
+    if path.suffix.lower() == ".json":
+        return read_label_studio(path, known, classes)
+    if path.suffix.lower() in (".xml", ".zip"):
+        return read_cvat(path, known, classes)
+    return read_csv_labels(path, faces, known, state.settings)
+
+
+def as_votes(said: Sequence[Said], mode: str) -> pd.DataFrame:
+    """Return labels as votes; the time of the import where none was told."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    rows = [{**one._asdict(), "labelled_at": one.labelled_at or now, "mode": mode} for one in said]
+    return as_table(rows, VOTES)
+
+
+def new_to_queue(said: Sequence[Said], faces: pd.DataFrame, state: State) -> pd.DataFrame:
+    """Return the labelled faces that the candidate's queue lacks, as rows of it.
+
+    Raises:
+        FaceloopError: a face was asked about in an earlier round.
+    """
+    queued = set(state.queue["face_id"])
+    new = {one.face_id: one.where for one in said if one.face_id not in queued}
+    for name in rounds_up_to(state.candidate, known_rounds(state.settings.rounds)):
+        earlier = set(read_queue(name)["face_id"]) & set(new) if name != state.candidate else set()
+        for face_id in sorted(earlier):
+            raise FaceloopError(
+                f"{new[face_id]}: face {face_id} was labelled in {name}; correct it there"
+            )
+    rows = queue_rows(faces[faces["face_id"].isin(list(new))], "train", reason="imported")
+    return rows.drop_duplicates("face_id").sort_values("face_id")

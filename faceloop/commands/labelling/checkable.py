@@ -1,0 +1,50 @@
+"""Labelled faces for a second look, laid out for `faceloop label --check`."""
+
+import pandas as pd
+
+from faceloop.base.tables import FACE, read_csv
+from faceloop.commands.labelling.checking import order_alike
+from faceloop.commands.labelling.page.drafts import read_draft
+from faceloop.commands.rounds.history import read_said
+from faceloop.commands.rounds.state import State
+from faceloop.labels.adjudication import disagreements
+from faceloop.labels.assignment import missing_votes
+from faceloop.labels.columns import NOT_A_FACE
+from faceloop.labels.votes import latest_votes
+from faceloop.pool.features import embedding_width, read_features
+from faceloop.pool.labelled import LABELLED, LABELLED_DIR
+
+
+def read_checkable(state: State, annotator: str) -> pd.DataFrame:
+    """Return labelled faces that this person has not voted on, like beside like.
+
+    Left out are faces that people disagree on or that somebody settled, and those that this person
+    is still to label blind.
+
+    Returns:
+        Columns of QUEUE, face_now, round, and label: the one that people gave.
+
+    Raises:
+        FaceloopError: what `dvc repro` makes is not here.
+    """
+    settings = state.settings
+    said = read_said(state)
+    labelled = read_csv(LABELLED_DIR / f"{state.candidate}.csv", LABELLED)
+    label_of = labelled[[*FACE, "label"]].rename(columns={"face_id": "face_now"})
+    faces = said.asked.merge(label_of, on=["batch", "face_now"])
+    mine = said.votes.loc[said.votes["annotator"] == annotator, FACE]
+    missing = missing_votes(state.queue, state.votes).map(lambda names: annotator in names)
+    drafted = read_draft(state.candidate, annotator)["face_id"]
+    settled = [mine, said.decisions[FACE], disagreements(latest_votes(said.votes))[FACE]]
+    out = pd.MultiIndex.from_frame(pd.concat(settled))
+    now = pd.MultiIndex.from_frame(faces[["batch", "face_now"]])
+    blind = faces["face_id"].isin([*state.queue.loc[missing, "face_id"], *drafted])
+    shown = [*settings.classes, NOT_A_FACE]
+    faces = faces[~now.isin(out) & ~blind & faces["label"].isin(shown)].reset_index(drop=True)
+    features = read_features(
+        faces.assign(face_id=faces["face_now"]), embedding_width(settings.batches)
+    )
+    places = order_alike(
+        faces["label"].map(shown.index).to_numpy(), features, settings.sample_diverse, settings.seed
+    )
+    return faces.iloc[places].reset_index(drop=True)

@@ -1,0 +1,1 @@
+"""The page that `faceloop label` and `faceloop adjudicate` serve."""

@@ -1,0 +1,32 @@
+"""The guidelines as the page shows them: the headings, lists and paragraphs of a Markdown file."""
+
+from pathlib import Path
+
+from faceloop.labels.vote_files import LABELS_DIR
+
+GUIDELINES = LABELS_DIR / "GUIDELINES.md"
+MARKS = {"# ": "h2", "## ": "h3", "- ": "ul", "* ": "ul"}
+Block = list[str]  # an element's name and its text; of a list, its items' texts
+
+
+def read_guidelines(path: Path = GUIDELINES) -> list[Block]:
+    """Return the guidelines as blocks, or one that says where to write them."""
+    if not path.is_file():
+        return [["p", f"There are none yet: write {path}."]]
+    return blocks(path.read_text(encoding="utf-8"))
+
+
+def blocks(text: str) -> list[Block]:
+    """Return Markdown as blocks; wrapped lines are joined, and nothing else is marked up."""
+    found: list[Block] = []
+    is_open = False  # whether the next line goes on with the last text
+    for line in map(str.strip, text.splitlines()):
+        mark = next((mark for mark in MARKS if line.startswith(mark)), None)
+        if mark is None and line and is_open:
+            found[-1][-1] += f" {line}"
+        elif mark and MARKS[mark] == "ul" and found and found[-1][0] == "ul":
+            found[-1].append(line.removeprefix(mark))
+        elif line:
+            found.append([MARKS[mark] if mark else "p", line.removeprefix(mark or "")])
+        is_open = bool(line) and found[-1][0] in ("p", "ul")
+    return found

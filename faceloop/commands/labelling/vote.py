@@ -1,0 +1,75 @@
+"""`faceloop vote --truth FILE`: what a person who knows the truth would have said."""
+
+import argparse
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from faceloop.base.boxes import BOX, label_by_truth
+from faceloop.base.errors import FaceloopError
+from faceloop.base.tables import as_table
+from faceloop.commands.rounds.state import next_step, read_state
+from faceloop.labels.columns import NOT_A_FACE, VOTES
+from faceloop.labels.vote_files import check_label, read_rows, with_votes, write_votes
+
+TRUTH = {"source": "str", "frame": "Int64", **dict.fromkeys(BOX, "Float64"), "label": "str"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the truth and the annotator's name."""
+    parser.add_argument("--truth", type=Path, required=True, help="CSV: source, label, frame, box")
+    parser.add_argument(
+        "--as",
+        dest="annotator",
+        default="truth",
+        metavar="NAME",
+        help="must begin with 'truth', so that nobody takes it for a person",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Answer the candidate round's queue; a face that the truth does not know is not_a_face.
+
+    Raises:
+        FaceloopError: no queue is open, or the truth has a class that params.yaml does not.
+    """
+    if not arguments.annotator.startswith("truth"):
+        raise FaceloopError(f"--as {arguments.annotator}: votes from a truth table are by 'truth…'")
+    state = read_state()
+    if state.queue.empty:
+        raise FaceloopError(f"{state.candidate} has no queue yet: run 'faceloop next'")
+    truth = read_truth(arguments.truth, state.settings.classes)
+    labels = label_by_truth(state.queue, truth, state.settings.merge_labels.min_iou)
+    votes = pd.DataFrame(
+        {
+            "face_id": state.queue["face_id"],
+            "label": labels.where(labels != "", NOT_A_FACE),
+            "labelled_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "mode": "truth",
+        },
+        columns=list(VOTES),
+    )
+    name, classes = arguments.annotator, state.settings.classes
+    write_votes(state.candidate, name, with_votes(state.candidate, name, votes, classes))
+    print(f"vote: {votes['label'].value_counts().to_dict()} by {name}")
+    print(f"then: {next_step(read_state())}")
+    return 0
+
+
+def read_truth(path: Path, classes: Sequence[str]) -> pd.DataFrame:
+    """Read a truth table: source and label, and where a source has several faces, frame and box.
+
+    Raises:
+        FaceloopError: with file and row: an unknown class, or a number that is none.
+    """
+    rows = read_rows(path, ["source", "label"])
+    for row, found in rows:
+        check_label(found["label"], f"{path}:{row}", classes)
+    table = pd.DataFrame([found for _, found in rows], columns=list(TRUTH))
+    try:
+        numbers = table[["frame", *BOX]].replace("", None).apply(pd.to_numeric)
+        return as_table(table.assign(**numbers), TRUTH)
+    except ValueError as error:
+        raise FaceloopError(f"{path}: frame and box must be numbers: {error}") from error

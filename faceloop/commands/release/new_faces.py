@@ -1,0 +1,128 @@
+"""Faces of new photos and videos, found, embedded and classified by a released model."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from faceloop.base.boxes import BOX
+from faceloop.base.digest import sha256_of
+from faceloop.base.errors import FaceloopError
+from faceloop.commands.release.reading import ReleasedModel
+from faceloop.crops.packs import decode_crop, encode_crop
+from faceloop.embedding.embedder import embedder_of
+from faceloop.faces.extraction import find_faces, look
+from faceloop.faces.media import Unreadable, read_pictures
+from faceloop.model.head import p_columns, predict
+from faceloop.weights.loading import (
+    check_precision,
+    load_mtcnn,
+    load_network,
+    pick_device,
+    weights_path,
+)
+from faceloop.workers.ahead import map_ahead
+from faceloop.workers.local import cores
+
+Face = tuple[dict[str, Any], np.ndarray]  # its row of a face table, and its crop
+COLUMNS = ["source", "frame", "time_s", *BOX, "probability", "group", "duplicate_of"]
+
+
+def list_files(paths: Sequence[Path]) -> list[Path]:
+    """Return the files named, and those in the folders named, at any depth; hidden ones left out.
+
+    Raises:
+        FaceloopError: one is not there.
+    """
+    files: set[Path] = set()
+    for path in paths:
+        if not path.exists():
+            raise FaceloopError(f"{path} is not here: name photos, videos or folders")
+        inside = path.rglob("*") if path.is_dir() else [path]
+        files |= {
+            one
+            for one in inside
+            if one.is_file()
+            and not any(part.startswith(".") for part in one.relative_to(path).parts)
+        }
+    return sorted(files)
+
+
+class Classifier:
+    """A released model with its detector and its embedder loaded."""
+
+    def __init__(self, model: ReleasedModel) -> None:
+        """Load the networks.
+
+        Raises:
+            FaceloopError: the embedder's weights are neither here nor to be had, or this machine
+                does not compute in the precision that the head was trained on.
+        """
+        self.model = model
+        for block in (model.extract_faces, model.embed):
+            check_precision(block.precision, model.embed.device)
+        device = pick_device(model.embed.device)
+        self._mtcnn = load_mtcnn(model.extract_faces.min_face_px, device)
+        network = load_network(model.embed, device)
+        self._embedder = embedder_of(network, model.embed, model.extract_faces.margin, device)
+
+    @property
+    def has_other_weights(self) -> bool:
+        """Whether the embedder's weights here are not those that the head was trained on."""
+        wanted = self.model.about["embedder"]["sha256"]
+        return wanted is not None and wanted != sha256_of(weights_path(self.model.embed.model))
+
+    def classify(self, files: Sequence[Path]) -> tuple[pd.DataFrame, Counter[str]]:
+        """Return the faces of these files, and why faces or files were left out, with counts.
+
+        Of files with the same bytes the first counts. Columns: COLUMNS, and a probability a class.
+        """
+        rows: list[dict[str, Any]] = []
+        rejected: Counter[str] = Counter()
+        faces = self._find_all(files, rejected)
+        while some := list(islice(faces, self._embedder.batch_size)):
+            rows += self._with_probabilities(some)
+        return pd.DataFrame(rows, columns=[*COLUMNS, *p_columns(self.model.head.classes)]), rejected
+
+    def _find_all(self, files: Sequence[Path], rejected: Counter[str]) -> Iterator[Face]:
+        seen: set[str] = set()
+        for path in tqdm(files, "predict", unit="file", disable=None):
+            digest = sha256_of(path)
+            if digest in seen:
+                rejected["copy of another file"] += 1
+                continue
+            seen.add(digest)
+            before, is_empty = rejected.total(), True
+            for face in self._find_faces(path, digest, rejected):
+                is_empty = False
+                yield face
+            if is_empty and rejected.total() == before:
+                rejected["no face found"] += 1
+
+    def _find_faces(self, path: Path, digest: str, rejected: Counter[str]) -> Iterator[Face]:
+        wanted = self.model.extract_faces
+        pictures = read_pictures(path, wanted.frames_per_second, wanted.max_megapixels)
+        looked = map_ahead(partial(look, mtcnn=self._mtcnn, settings=wanted), pictures, cores())
+        try:
+            for found in find_faces(looked, digest, wanted, per_track=None):
+                if isinstance(found, str):
+                    rejected[found.partition(":")[0]] += 1
+                    continue
+                row = found.row | {"source": path.as_posix()}
+                # As JPEG and back, for that is what the head was trained on.
+                yield row, decode_crop(encode_crop(found.crop))
+        except Unreadable as error:
+            rejected[str(error).partition(":")[0]] += 1
+
+    def _with_probabilities(self, faces: Sequence[Face]) -> Iterator[dict[str, Any]]:
+        features = self._embedder(np.stack([crop for _, crop in faces]))
+        stored = features.astype(self.model.embed.stored_as)
+        names = p_columns(self.model.head.classes)
+        for (row, _), p in zip(faces, predict(self.model.head, stored), strict=True):
+            yield {name: row[name] for name in COLUMNS} | dict(zip(names, p.tolist(), strict=True))

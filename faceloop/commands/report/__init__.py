@@ -1,0 +1,1 @@
+"""A round on one page, and as Markdown for its pull request."""

@@ -1,0 +1,30 @@
+"""What the round chose, in pictures: its faces by reason."""
+
+from typing import NamedTuple
+
+import pandas as pd
+
+from faceloop.commands.exchange.label_studio_tasks import data_uri
+from faceloop.crops.packs import read_crops
+
+
+class Row(NamedTuple):
+    """The faces of one reason: how many there are, and some of them as data URIs."""
+
+    reason: str
+    faces: int
+    pictures: list[str]
+
+
+def contact_sheet(queue: pd.DataFrame, shown: int) -> list[Row]:
+    """Return up to `shown` faces a reason, the first in the queue's seeded order."""
+    rows = []
+    for (purpose, reason), faces in queue.groupby(["purpose", "reason"], sort=True):
+        some = faces.head(shown)
+        pictures = [
+            data_uri(jpeg)
+            for batch, of_batch in some.groupby("batch", sort=True)
+            for jpeg in read_crops(str(batch), of_batch["face_id"].tolist())
+        ]
+        rows.append(Row(f"{purpose}: {reason}", len(faces), pictures))
+    return rows

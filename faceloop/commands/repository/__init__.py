@@ -1,0 +1,1 @@
+"""What git and DVC hold: checking, finishing, going back, tidying."""

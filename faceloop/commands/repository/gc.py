@@ -1,0 +1,40 @@
+"""`faceloop gc`: free the cache of what no commit holds; every round of every commit stays."""
+
+import argparse
+import re
+import shutil
+
+from faceloop.base.errors import FaceloopError
+from faceloop.commands.repository.dvc import run_dvc
+from faceloop.commands.repository.git import run_git
+from faceloop.faces.extracted import WORK_DIR
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take whether to free it, and whether in the remote too."""
+    parser.add_argument("--yes", action="store_true", help="free it; without, only say what")
+    parser.add_argument("--cloud", action="store_true", help="in the remote too")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Free, or say what would be freed: data sets that no branch, tag or commit names.
+
+    The faces that extract_faces keeps to go on from are freed too: they are in data/faces.
+
+    Raises:
+        FaceloopError: this clone does not hold all commits, so it cannot know what they need.
+    """
+    if run_git("rev-parse", "--is-shallow-repository").strip() == "true":
+        raise FaceloopError("this clone is shallow: git fetch --unshallow first")
+    if arguments.cloud:
+        run_git("fetch", "--all", "--tags")  # others' branches need their data sets too
+    words = ["gc", "--all-commits", *(["--cloud"] if arguments.cloud else [])]
+    said = run_dvc(*words, *(["--force"] if arguments.yes else ["--dry"]))
+    freed = sum(map(int, re.findall(r"^Removed (\d+) objects", said, flags=re.MULTILINE)))
+    done = "are freed" if arguments.yes else "would be freed; to free them: add --yes"
+    print(f"gc: {freed} objects that no commit names {done}")
+    size = sum(path.stat().st_size for path in WORK_DIR.rglob("*") if path.is_file())
+    if arguments.yes:
+        shutil.rmtree(WORK_DIR, ignore_errors=True)
+    print(f"gc: {size / 1e6:.1f} MB of finished extraction {done}")
+    return 0

@@ -1,0 +1,1 @@
+"""Where the loop stands, and moving it on."""

@@ -1,0 +1,51 @@
+"""What was asked and said in all rounds, as the people's commands need it."""
+
+from typing import NamedTuple
+
+import pandas as pd
+
+from faceloop.base.tables import FACE
+from faceloop.commands.rounds.state import State
+from faceloop.crops.face_table import read_faces
+from faceloop.labels.adjudication import disagreements
+from faceloop.labels.merging import Said, what_stands
+from faceloop.labels.votes import latest_votes
+
+
+class Conflicts(NamedTuple):
+    """Faces that people disagree on: all of them, and those that nobody has settled.
+
+    Columns of QUEUE and round, under which an adjudication is kept; face_now (the face's id of
+    now); labels and voters, as `disagreements` gives them.
+    """
+
+    every: pd.DataFrame
+    open: pd.DataFrame
+
+
+def read_said(state: State) -> Said:
+    """Return what was said of which face of now.
+
+    Raises:
+        FaceloopError: a batch's face table is not here.
+    """
+    faces = read_faces(state.settings.batches, state.said.queues)
+    return what_stands(*state.said, faces, state.settings)
+
+
+def read_conflicts(state: State) -> Conflicts:
+    """Return the faces that people disagree on, in all rounds up to the candidate.
+
+    Raises:
+        FaceloopError: a batch's face table is not here.
+    """
+    said = read_said(state)
+    found = disagreements(latest_votes(said.votes)).rename(
+        columns={"face_id": "face_now", "annotators": "voters"}
+    )
+    # A relabelled face stands in several queues: the row of the round that it is settled in.
+    rows = state.said.queues.merge(said.asked[[*FACE, "face_now"]], on=FACE)
+    every = rows.merge(found, on=["round", "batch", "face_now"])
+    decided = pd.MultiIndex.from_frame(said.decisions[FACE])
+    is_open = ~pd.MultiIndex.from_frame(every[["batch", "face_now"]]).isin(decided)
+    return Conflicts(every, every[is_open].reset_index(drop=True))

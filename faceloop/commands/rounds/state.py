@@ -1,0 +1,121 @@
+"""Where the loop stands, read from params, labels and metrics alone: no DVC, no torch."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from faceloop.base.params import read_params
+from faceloop.base.rounds import rounds_up_to
+from faceloop.base.tables import METRICS_DIR, as_table, read_csv, read_json, stacked
+from faceloop.commands.settings import Settings
+from faceloop.labels.adjudication_files import RoundTables, read_rounds
+from faceloop.labels.assignment import missing_votes
+from faceloop.labels.vote_files import known_rounds, read_reserve
+from faceloop.pool.queue import QUEUE, QUEUE_DIR
+
+GO_ON = ("start", "continue", "undecided")
+
+
+@dataclass(frozen=True)
+class State:
+    """The loop at this moment.
+
+    Attributes:
+        settings: of params.yaml.
+        queue: the candidate round's frozen queue; empty where it is not open yet.
+        unanswered: ids of its faces that somebody who is asked has not voted on.
+        left: how many of them each named annotator has before them; empty where nobody is named.
+        said: queues, votes and adjudications of all rounds up to the candidate.
+        gate: metrics/gate.json, or None where `dvc repro` has not run.
+        drawn: the queue that `dvc repro` proposes, or None where it has not run here.
+        reserve_left: validation faces that `faceloop next --extend` could still add to the round.
+    """
+
+    settings: Settings
+    queue: pd.DataFrame
+    unanswered: list[str]
+    left: dict[str, int]
+    said: RoundTables
+    gate: dict[str, Any] | None
+    drawn: pd.DataFrame | None
+    reserve_left: int
+
+    @property
+    def candidate(self) -> str:
+        """The round being labelled or judged."""
+        return self.settings.rounds.candidate
+
+    @property
+    def votes(self) -> pd.DataFrame:
+        """The candidate round's votes."""
+        return self.said.votes[self.said.votes["round"] == self.candidate]
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether the verdict is of this round and these votes; CI, without data, can tell too."""
+        answered = len(self.queue) - len(self.unanswered)
+        return (
+            self.gate is not None
+            and self.gate["round"] == self.candidate
+            and self.gate["accepted"] == self.settings.rounds.accepted
+            and (self.gate["queued"], self.gate["answered"]) == (len(self.queue), answered)
+            and self.gate["labels"] == len(self.said.votes)
+            and self.gate["adjudications"] == len(self.said.adjudications)
+        )
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether `dvc repro` or `dvc pull` must run before the loop can go on from here."""
+        return self.drawn is None or not self.is_judged
+
+    @property
+    def waits_for_extension(self) -> bool:
+        """Whether the gain is open, is to be settled first, and can be."""
+        wanted = self.settings.gate.on_undecided == "extend" and self.reserve_left > 0
+        return bool(wanted and self.gate and self.gate["more_labels"])
+
+
+def read_state() -> State:
+    """Read the state of the project in this folder.
+
+    Raises:
+        FaceloopError: params.yaml or a label file is at fault.
+    """
+    settings = read_params()
+    candidate = settings.rounds.candidate
+    said = read_rounds(rounds_up_to(candidate, known_rounds(settings.rounds)), settings.classes)
+    queue = as_table(said.queues[said.queues["round"] == candidate], QUEUE)
+    missing = missing_votes(queue, said.votes[said.votes["round"] == candidate])
+    unanswered = queue.loc[missing.map(len) > 0, "face_id"].tolist()
+    asked = sorted(set(" ".join(queue["annotators"]).split()))
+    left = {name: int(missing.map(lambda names, who=name: who in names).sum()) for name in asked}
+    gate_file = METRICS_DIR / "gate.json"
+    gate = read_json(gate_file) if gate_file.is_file() else None
+    parts = [QUEUE_DIR / f"{name}.csv" for name in ("validation", "diverse", "relabel")]
+    here = all(path.is_file() for path in parts)
+    drawn = stacked([read_csv(path, QUEUE) for path in parts], QUEUE) if here else None
+    reserve = read_reserve(candidate)["face_id"]
+    reserve_left = int((~reserve.isin(queue["face_id"])).sum())
+    return State(settings, queue, unanswered, left, said, gate, drawn, reserve_left)
+
+
+def next_step(state: State) -> str:
+    """Return the next thing to type, and why where that is not plain."""
+    if not state.settings.batches:
+        return "put photos and videos in data/raw/NAME/, then: faceloop next --batch NAME"
+    if len(state.unanswered):
+        return (
+            "label the queue: faceloop label --as YOUR-NAME, then: faceloop submit --as YOUR-NAME; "
+            "or by folders: faceloop export ../to-label"
+        )
+    if state.is_behind:
+        return "dvc repro"
+    if len(state.queue) and state.gate is not None and state.gate["verdict"] not in GO_ON:
+        return "faceloop next --batch NAME, for a new batch; or stop here"
+    more = min(state.gate["more_labels"], state.reserve_left) if state.gate else 0
+    if state.waits_for_extension:
+        return f"faceloop next --extend {more}"
+    if more:
+        return f"faceloop next; or, to settle this round first: faceloop next --extend {more}"
+    return "faceloop next"

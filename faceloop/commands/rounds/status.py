@@ -1,0 +1,61 @@
+"""`faceloop status`: the loop on one screen."""
+
+import argparse
+
+from faceloop.commands.rounds.figure_lines import balance_line, read_figures, shadow_line
+from faceloop.commands.rounds.state import State, next_step, read_state
+from faceloop.crops.face_table import FACES_DIR
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take no argument."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print round, labels, verdict, pool and the next thing to type."""
+    state = read_state()
+    for name, line in describe(state):
+        print(f"{name:<9}{line}")
+    return 0
+
+
+def describe(state: State) -> list[tuple[str, str]]:
+    """Return the lines of the screen as (name, text)."""
+    rounds, gate = state.settings.rounds, state.gate
+    lines = [
+        ("round", f"{rounds.candidate}, compared with {rounds.accepted}"),
+        ("pool", f"batch {state.settings.pool or '(none yet)'}"),
+    ]
+    if len(state.queue):
+        answered = len(state.queue) - len(state.unanswered)
+        lines.append(("queue", f"{answered} of {len(state.queue)} faces answered"))
+        if any(state.left.values()):
+            each = ", ".join(f"{name} {number}" for name, number in state.left.items())
+            lines.append(("", f"- left: {each}"))
+    else:
+        lines.append(("queue", "not opened yet"))
+    if conflicts := count_conflicts(state):
+        faces = "1 face" if conflicts == 1 else f"{conflicts} faces"
+        lines.append(("conflict", f"people disagree on {faces}: faceloop adjudicate --as NAME"))
+    if gate is None or not state.is_judged:
+        lines.append(("verdict", "not known yet: labels or params are newer than the figures"))
+    else:
+        lines[1] = ("pool", f"batch {state.settings.pool}, {gate['pool_left']} faces left to ask")
+        lines.append(("verdict", gate["verdict"]))
+        lines += [("", f"- {reason}") for reason in gate["reasons"]]
+        for name, line in (("shadow", shadow_line), ("balance", balance_line)):
+            if (figures := read_figures(name, state)) is not None:
+                lines.append((name, line(figures)))
+        if state.drawn is not None and not state.unanswered:
+            lines.append(("waiting", f"{len(state.drawn)} faces picked for the next queue"))
+    return [*lines, ("next", next_step(state))]
+
+
+def count_conflicts(state: State) -> int:
+    """Return on how many faces people disagree; 0 where it cannot be told, before a `dvc pull`."""
+    tables = [FACES_DIR / f"{batch}.parquet" for batch in state.settings.batches]
+    if state.said.votes["annotator"].nunique() < 2 or not all(path.is_file() for path in tables):
+        return 0
+    from faceloop.commands.rounds.history import read_conflicts
+
+    return len(read_conflicts(state).open)

@@ -1,0 +1,1 @@
+"""Learning curves of strategies from labels that exist already."""

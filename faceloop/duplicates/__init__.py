@@ -1,0 +1,1 @@
+"""Which faces of a batch are one picture twice."""

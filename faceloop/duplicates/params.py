@@ -1,0 +1,8 @@
+"""The block `link_duplicates` of params.yaml."""
+
+from faceloop.base.blocks import Block, Share
+
+
+class LinkDuplicates(Block):
+    min_cosine: Share
+    min_similarity: Share

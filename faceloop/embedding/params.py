@@ -1,0 +1,34 @@
+"""The block `embed` of params.yaml."""
+
+import re
+from typing import Literal
+
+from pydantic import field_validator
+
+from faceloop.base.blocks import AutoOrCount, Block, Device, Positive, Precision
+
+EMBEDDERS = ("mtcnn-onet", "vggface2", "casia-webface")
+# An ONNX file must lie in the folder that the stage depends on, or a new one would go unnoticed.
+ONNX_PATTERN = r"models/embedders/[^/]+\.onnx"
+
+
+class OnnxInput(Block):
+    channels: Literal["rgb", "bgr"]
+    mean: float
+    scale: Positive
+
+
+class Embed(Block):
+    model: str
+    batch_size: AutoOrCount
+    device: Device
+    precision: Precision
+    stored_as: Literal["float16", "float32"]
+    onnx: OnnxInput
+
+    @field_validator("model")
+    @classmethod
+    def _known(cls, model: str) -> str:
+        if model not in EMBEDDERS and not re.fullmatch(ONNX_PATTERN, model):
+            raise ValueError(f"allowed: {', '.join(EMBEDDERS)}, models/embedders/NAME.onnx")
+        return model

@@ -1,0 +1,98 @@
+"""A shard of packed crops, and what becomes of it: embeddings."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from faceloop.base.errors import FaceloopError
+from faceloop.crops.packed import locate_crops, read_packed
+from faceloop.crops.packs import crops_path, decode_crop
+from faceloop.embedding.embedder import Embedder, embedder_of
+from faceloop.embedding.params import Embed
+from faceloop.weights.loading import check_precision, fetch_weights, load_network, pick_device
+
+SHARD_FACES = 512  # crops of 160 px take 40 MB as pixels: what a worker holds at most
+DECODERS = {"cpu": 1, "cuda": 8}  # threads beside the network, which a GPU would outrun
+
+
+class CropShard(NamedTuple):
+    """Some faces of a batch, in the order of its table.
+
+    start: the row of the first. face_ids: bytes (n,). offsets: int64 (n,), of each in the pack.
+    """
+
+    start: int
+    face_ids: np.ndarray
+    offsets: np.ndarray
+
+
+def cut_shards(batch: str, face_ids: Sequence[str]) -> list[CropShard]:
+    """Return the shards that make up a batch.
+
+    Raises:
+        FaceloopError: the pack is not here, is damaged, or lacks a face.
+    """
+    names = np.array(face_ids, dtype=bytes)
+    offsets = locate_crops(batch, names)
+    starts = range(0, len(names), SHARD_FACES)
+    return [
+        CropShard(at, names[at : at + SHARD_FACES], offsets[at : at + SHARD_FACES]) for at in starts
+    ]
+
+
+def check_machine(batch: str, settings: Embed) -> None:
+    """Check that this machine can do what `embed_shard` does.
+
+    Raises:
+        FaceloopError: it does not see the batch's crops, or does not compute in the precision.
+    """
+    if not crops_path(batch).is_file():
+        raise FaceloopError(f"it does not see {crops_path(batch)}: share that folder too")
+    check_precision(settings.precision, settings.device)
+
+
+def embed_shard(
+    shard: CropShard, batch: str, settings: Embed, margin: float, weights: str
+) -> np.ndarray:
+    """Return the embeddings of a shard, of shape (n, d), as `embed.stored_as` says.
+
+    Crops are decoded on other threads while the network runs.
+
+    Args:
+        shard: from `cut_shards`.
+        batch: whose pack holds the crops.
+        settings: names the network; it is loaded once a process.
+        margin: what the crops hold around the box, as a share of its longer side.
+        weights: SHA-256 of the network's file, from `fetch_weights`.
+
+    Raises:
+        FaceloopError: the pack or the weights are not here, damaged or others.
+        ValueError: an embedding is not finite.
+    """
+    embedder = _load_embedder(settings, margin, weights)
+    with ThreadPoolExecutor(DECODERS[embedder.device.type]) as pool:
+        crops = pool.map(decode_crop, read_packed(batch, shard.face_ids, shard.offsets))
+        parts = [embedder(np.stack(some)) for some in _batches(crops, embedder.batch_size)]
+    return np.concatenate(parts).astype(settings.stored_as)
+
+
+def _batches(crops: Iterator[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:
+    while some := list(islice(crops, size)):
+        yield some
+
+
+@lru_cache(maxsize=1)
+def _load_embedder(settings: Embed, margin: float, weights: str) -> Embedder:
+    if fetch_weights(settings.model) != weights:
+        raise FaceloopError(
+            f"embed.model: {settings.model}: its file is not the same on all machines "
+            f"(SHA-256 {weights} where the stage was started); copy that one to the others"
+        )
+    torch.set_num_threads(1)  # of a process: they are as many as there are cores
+    device = pick_device(settings.device)
+    return embedder_of(load_network(settings, device), settings, margin, device)

@@ -1,0 +1,1 @@
+"""Two models on the same faces: which is better, and by how much."""

@@ -1,0 +1,204 @@
+"""Figures of a classifier, and of two on the same faces, with intervals and tests by group.
+
+Everything is computed from confusion counts a group, so that a bootstrap of a thousand replicates
+is one matrix product. A replicate draws whole groups (photos, tracks) with replacement (Efron and
+Tibshirani, An Introduction to the Bootstrap, 1993): its spread is the standard error that the
+intervals are made from. Faces drawn with unequal probability count by its inverse.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from faceloop.evaluation.held_out import HeldOut
+from faceloop.evaluation.params import Evaluation
+from faceloop.model.head import predict
+from faceloop.statistics.confusion import (
+    METRICS,
+    class_rates,
+    class_shares,
+    confusion_by_group,
+    figures,
+    per_class,
+    within_strata,
+)
+from faceloop.statistics.intervals import (
+    Error,
+    deviation,
+    difference_interval,
+    freedom_of_mean,
+    share_interval,
+)
+from faceloop.statistics.resampling import bootstrap_confusions, lend_faces, swap_test
+
+
+class Judged(NamedTuple):
+    """Both models' probabilities (n, C) on the same n faces, with truth (n,) and groups (n,).
+
+    `weights` (n,) of mean 1: how many faces each stands for; None where all count alike. `strata`
+    (n,): what the faces were drawn by; None where by nothing.
+    """
+
+    truth: np.ndarray
+    groups: np.ndarray
+    accepted: np.ndarray
+    candidate: np.ndarray
+    weights: np.ndarray | None = None
+    strata: np.ndarray | None = None
+
+
+def judge(held_out: HeldOut) -> Judged:
+    """Predict the held-out faces with both models."""
+    return Judged(
+        held_out.truth,
+        held_out.groups,
+        accepted=predict(held_out.accepted, held_out.features),
+        candidate=predict(held_out.candidate, held_out.features),
+        weights=held_out.weights,
+        strata=held_out.strata,
+    )
+
+
+def counted(judged: Judged, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a model's confusion counts (n_groups, C, C), and those to resample in their place."""
+    said, n_classes = p.argmax(axis=1), p.shape[1]
+    plain = confusion_by_group(judged.truth, said, judged.groups, n_classes, judged.weights)
+    if judged.strata is None:
+        return plain, plain
+    return plain, within_strata(
+        judged.truth, said, judged.groups, n_classes, judged.weights, judged.strata
+    )
+
+
+def log_loss(truth: np.ndarray, p: np.ndarray) -> float:
+    """Return the mean -ln p of the true class; p is kept above 1e-12."""
+    return float(-np.log(np.maximum(p[np.arange(len(truth)), truth], 1e-12)).mean())
+
+
+def reliability(truth: np.ndarray, p: np.ndarray, bins: int) -> pd.DataFrame:
+    """Return mean confidence and accuracy in equal-width bins of confidence; empty bins left out.
+
+    Columns: confidence, accuracy, faces.
+    """
+    confidence, correct = p.max(axis=1), p.argmax(axis=1) == truth
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    table = pd.DataFrame(
+        {"bin": place, "confidence": confidence, "accuracy": correct.astype(float)}
+    )
+    grouped = table.groupby("bin")
+    return grouped.mean().assign(faces=grouped.size()).reset_index(drop=True)
+
+
+def expected_calibration_error(truth: np.ndarray, p: np.ndarray, bins: int) -> float:
+    """Return the mean gap between confidence and accuracy over bins (Naeini et al. 2015)."""
+    table = reliability(truth, p, bins)
+    gaps = (table["confidence"] - table["accuracy"]).abs()
+    return float((gaps * table["faces"]).sum() / table["faces"].sum())
+
+
+def compare(
+    judged: Judged, classes: Sequence[str], settings: Evaluation, rng: np.random.Generator
+) -> dict[str, Any]:
+    """Return both models' figures and their paired differences, candidate - accepted.
+
+    Returns:
+        n, groups, confidence; `accepted` and `candidate`: figures with `low` and `high`, log_loss,
+        ece, per_class; `delta`: value, low, high of each figure, and its `p_gain` and `p_loss`
+        between equal models; `class_shares` with `low` and `high`. With no face: n and groups
+        alone.
+    """
+    n = len(judged.truth)
+    if n == 0:
+        return {"n": 0, "groups": 0}
+    models = {"accepted": judged.accepted, "candidate": judged.candidate}
+    confusions, varying = zip(*(counted(judged, p) for p in models.values()), strict=True)
+    n_groups, confidence = len(confusions[0]), settings.confidence
+    drawn = bootstrap_confusions(varying, settings.bootstrap, rng)
+    result: dict[str, Any] = {"n": n, "groups": n_groups, "confidence": confidence}
+    for (name, p), one, draws in zip(models.items(), confusions, drawn, strict=True):
+        total = one.sum(axis=0)
+        result[name] = {
+            **with_intervals(figures(total), errors(draws, one, rng), n_groups, confidence),
+            "log_loss": log_loss(judged.truth, p),
+            "ece": expected_calibration_error(judged.truth, p, settings.bins),
+            "per_class": per_class(total, classes),
+        }
+    result["delta"] = _deltas(confusions, drawn, settings, rng)
+    shares = dict(zip(classes, class_shares(total), strict=True))
+    spread = {
+        name: Error(deviation(one, n_groups), n_groups - 1)
+        for name, one in zip(classes, class_shares(draws).T, strict=True)
+    }
+    result["class_shares"] = with_intervals(shares, spread, n_groups, confidence)
+    return result
+
+
+def errors(draws: np.ndarray, counts: np.ndarray, rng: np.random.Generator) -> dict[str, Error]:
+    """Return each figure's standard error from bootstrap draws of groups.
+
+    Args:
+        draws: (replicates, C, C).
+        counts: (n_groups, C, C), what was drawn from.
+        rng: of the faces lent to each class.
+    """
+    lent, n_groups = lend_faces(draws, rng), len(counts)
+    drawn = {**figures(lent), "accuracy": figures(draws)["accuracy"]}
+    true, predicted = counts.sum(axis=2) > 0, counts.sum(axis=1) > 0
+    telling = {"macro_f1": true | predicted, "balanced_accuracy": true}
+    freedom = {"accuracy": n_groups - 1.0} | {
+        metric: min(freedom_of_mean(rates, telling[metric].sum(axis=0)), n_groups - 1.0)
+        for metric, rates in class_rates(lent).items()
+    }
+    return {
+        metric: Error(deviation(drawn[metric], n_groups), freedom[metric]) for metric in METRICS
+    }
+
+
+def with_intervals(
+    points: Mapping[str, Any], errors: Mapping[str, Error], n_groups: int, confidence: float
+) -> dict[str, dict[str, float]]:
+    """Return figures in [0, 1] with the ends of their intervals."""
+    found = {}
+    for name, point in points.items():
+        low, high = share_interval(float(point), errors[name], n_groups, confidence)
+        found[name] = {"value": float(point), "low": low, "high": high}
+    return found
+
+
+def _deltas(
+    confusions: Sequence[np.ndarray],
+    drawn: Sequence[np.ndarray],
+    settings: Evaluation,
+    rng: np.random.Generator,
+) -> dict[str, dict[str, float]]:
+    """Return each figure's paired difference with its interval and the swap test's p values."""
+    n_groups = len(confusions[0])
+    before, after = (figures(one.sum(axis=0)) for one in confusions)
+    draws_before, draws_after = (figures(one) for one in drawn)
+    chances = swap_test(confusions, settings.bootstrap, rng)
+    found = {}
+    for metric in METRICS:
+        value = float(after[metric] - before[metric])
+        error = deviation(draws_after[metric] - draws_before[metric], n_groups)
+        low, high = difference_interval(value, error, n_groups, settings.confidence)
+        gain, loss = chances[metric]
+        found[metric] = {"value": value, "low": low, "high": high, "p_gain": gain, "p_loss": loss}
+    return found
+
+
+def plot_points(judged: Judged, classes: Sequence[str], bins: int) -> dict[str, pd.DataFrame]:
+    """Return the points of the candidate's plots: confusion, reliability and per_class.
+
+    `dvc plots diff` lays those of an earlier commit beside them.
+    """
+    names, predicted = np.array(classes), judged.candidate.argmax(axis=1)
+    pairs = pd.DataFrame({"actual": names[judged.truth], "predicted": names[predicted]})
+    counts = confusion_by_group(judged.truth, predicted, np.zeros(len(predicted)), len(classes))
+    found = per_class(counts.sum(axis=0), classes)
+    return {
+        "confusion": pairs.sort_values(["actual", "predicted"]),
+        "reliability": reliability(judged.truth, judged.candidate, bins),
+        "per_class": pd.DataFrame([{"class": name, **found[name]} for name in classes]),
+    }

@@ -1,0 +1,1 @@
+"""Photos and video frames -> the faces in them."""

@@ -1,0 +1,34 @@
+"""One frame of a video, found by seeking: as soon an hour in as at the start."""
+
+import math
+from pathlib import Path
+
+import av
+from PIL import Image
+
+from faceloop.faces.media import OPEN_VIDEO, Unreadable, check_size, upright
+
+
+def read_frame(path: Path, time_s: float, max_megapixels: float) -> Image.Image:
+    """Return the frame of a video at `time_s`, as `read_pictures` gave it: upright RGB.
+
+    Raises:
+        Unreadable: the video is damaged or too large, or seeking finds no frame of that time.
+    """
+    try:
+        with av.open(path.as_posix(), metadata_errors="replace", options=OPEN_VIDEO) as container:
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            check_size(stream.width, stream.height, max_megapixels)
+            half_frame_s = 0.5 / float(stream.average_rate or 25)
+            # To the key frame before; frames of a video that starts late keep their own times.
+            container.seek(math.floor(time_s / float(stream.time_base or 1)), stream=stream)
+            for frame in container.decode(stream):
+                late_s = math.inf if frame.time is None else frame.time - time_s
+                if late_s > half_frame_s:
+                    break
+                if late_s >= -half_frame_s:
+                    return upright(frame)
+    except (av.FFmpegError, OSError, IndexError) as error:
+        raise Unreadable(f"{path}: {error}") from error
+    raise Unreadable(f"{path}: no frame at {time_s:.3f} s")

@@ -1,0 +1,22 @@
+"""The block `extract_faces` of params.yaml."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from faceloop.base.blocks import Block, Count, Device, Positive, Precision, Share
+
+
+class ExtractFaces(Block):
+    frames_per_second: Positive
+    min_face_px: Annotated[int, Field(ge=12)]
+    min_probability: Share
+    min_sharpness: Annotated[float, Field(ge=0)]
+    margin: Annotated[float, Field(ge=0, le=2)]
+    crop_px: Annotated[int, Field(ge=32, le=1024)]
+    duplicate_similarity: Share
+    faces_per_track: Count
+    max_megapixels: Positive
+    stall_seconds: Positive
+    precision: Precision
+    device: Device

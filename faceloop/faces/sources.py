@@ -1,0 +1,168 @@
+"""A source's faces, the shard of extract_faces; and a batch, put together from its sources.
+
+What was made of a source lies in `.work/extract_faces/<key>/`, the key made from all that decides:
+the source's bytes, the params, the code and the packages. So a run that is killed goes on where it
+was, and a batch that grew looks at the new files alone.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, partial
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pandas as pd
+
+from faceloop.base.errors import FaceloopError
+from faceloop.base.tables import as_table, stacked
+from faceloop.crops.face_table import FACES
+from faceloop.crops.packs import encode_crop
+from faceloop.faces.extracted import WORK_DIR, Crops, read_faces, read_rejected, writing
+from faceloop.faces.face import REJECTED, in_batch
+from faceloop.faces.media import RAW_DIR, Picture, Unreadable, read_pictures, source_name
+from faceloop.faces.params import ExtractFaces
+from faceloop.workers.ahead import map_ahead
+from faceloop.workers.local import still_alive
+
+if TYPE_CHECKING:  # torch takes seconds to import, and only workers need it
+    from facenet_pytorch import MTCNN
+
+    from faceloop.faces.extraction import Found
+
+PRELOAD = ("faceloop.faces.extraction", "faceloop.weights.loading")  # what workers are forked with
+CODE = (
+    *("core.anchors", "core.areas", "core.detection", "core.extraction", "core.faces"),
+    *("core.networks", "core.tracks", "engines.ahead", "files.crops", "files.digest"),
+    *("files.extracted", "files.media", "files.weights", "shards.sources"),
+)
+PACKAGES = ("av", "facenet-pytorch", "numpy", "pillow", "torch", "torchvision")
+PLACED = {**FACES, "folder": "int64", "at": "int64", "bytes": "int64"}
+AT_A_TIME = 10_000  # faces that are in memory as dicts
+
+
+class Source(NamedTuple):
+    """A photo or video, and the SHA-256 of its bytes."""
+
+    path: Path
+    digest: str
+
+
+def folder_of(source: Source, settings: ExtractFaces) -> Path:
+    """Return where a source's finished work lies, or will lie."""
+    parts = [source.digest, source.path.suffix.lower(), settings.model_dump_json(), _code()]
+    return WORK_DIR / hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
+
+
+@cache
+def _code() -> str:
+    """Return a digest of the code and the versions that a source's faces depend on."""
+    specs = [find_spec(f"stages.{name}") for name in CODE]
+    parts = [Path(str(spec.origin)).read_bytes() for spec in specs if spec]
+    parts += [f"{name} {version(name)}".encode() for name in PACKAGES]
+    return hashlib.sha256(b"|".join(parts)).hexdigest()
+
+
+def check_machine(batch: str, settings: ExtractFaces) -> None:
+    """Check that this machine can do what `extract_source` does.
+
+    Raises:
+        FaceloopError: it does not see the batch, or does not compute in the precision.
+    """
+    if not (RAW_DIR / batch).is_dir():
+        raise FaceloopError(f"it does not see {RAW_DIR / batch}: share that folder too")
+    if settings.precision != "float32":
+        from faceloop.weights.loading import check_precision
+
+        check_precision(settings.precision, settings.device)
+
+
+def extract_source(source: Source, settings: ExtractFaces, threads: int) -> None:
+    """Find a source's faces and leave them in its folder; a damaged one leaves what could be read.
+
+    Args:
+        source: a photo or video.
+        settings: what to keep; without a further picture for `stall_seconds` the process ends.
+        threads: pictures that are looked at side by side.
+    """
+    with writing(folder_of(source, settings)) as writer:
+        try:
+            for found in _faces_of(source, settings, threads):
+                if isinstance(found, str):
+                    writer.reject(found)
+                else:
+                    writer.add(found.row, encode_crop(found.crop))
+        except Unreadable as error:
+            writer.reject(str(error))
+        if writer.is_empty:
+            writer.reject("no face found")
+
+
+def _faces_of(source: Source, settings: ExtractFaces, threads: int) -> "Iterator[Found | str]":
+    """Read, look, cut: pictures are read on this thread and looked at on others."""
+    from faceloop.faces.extraction import find_faces, look
+
+    looking = partial(look, mtcnn=_detector(settings), settings=settings)
+    looked = map_ahead(looking, _while_alive(source, settings), threads)
+    return find_faces(looked, source.digest, settings, settings.faces_per_track)
+
+
+@cache
+def _detector(settings: ExtractFaces) -> "MTCNN":
+    """Load MTCNN, once a process."""
+    from faceloop.weights.loading import load_mtcnn, pick_device
+
+    return load_mtcnn(settings.min_face_px, pick_device(settings.device))
+
+
+def _while_alive(source: Source, settings: ExtractFaces) -> Iterator[Picture]:
+    still_alive(settings.stall_seconds)
+    for picture in read_pictures(source.path, settings.frames_per_second, settings.max_megapixels):
+        still_alive(settings.stall_seconds)
+        yield picture
+    still_alive(settings.stall_seconds)
+
+
+class Extracted(NamedTuple):
+    """A batch: its face table, its crops, and what gave nothing."""
+
+    table: pd.DataFrame
+    crops: Crops
+    rejected: pd.DataFrame
+
+
+def gather(
+    batch: str,
+    copies: Mapping[str, Sequence[Path]],
+    lost: Mapping[str, str],
+    settings: ExtractFaces,
+) -> Extracted:
+    """Put together what `extract_source` left of a batch's sources.
+
+    Args:
+        batch: its name.
+        copies: the files by digest; of several with the same bytes the first was extracted.
+        lost: digests of sources whose process died, with the reason.
+        settings: as of `extract_source`.
+    """
+    folders, parts, rows = list[Path](), list[pd.DataFrame](), list[dict[str, Any]]()
+    rejected: list[tuple[str, str, int]] = []
+    for digest, paths in copies.items():
+        folders.append(folder_of(Source(paths[0], digest), settings))
+        reasons = {lost[digest]: 1} if digest in lost else read_rejected(folders[-1])
+        for copy, path in enumerate(paths):
+            source = source_name(path, batch)
+            rejected += [(source, reason, n) for reason, n in reasons.items()]
+            for face in () if digest in lost else read_faces(folders[-1]):
+                rows.append(in_batch(face, batch, source, copy) | {"folder": len(folders) - 1})
+                if len(rows) == AT_A_TIME:
+                    parts.append(as_table(rows, PLACED))
+                    rows.clear()
+    placed = stacked([*parts, as_table(rows, PLACED)], PLACED)
+    placed = placed.sort_values(["source", "frame", "x0", "face_id"])
+    return Extracted(
+        as_table(placed, FACES),
+        Crops(placed, folders),
+        as_table(sorted(rejected), REJECTED),
+    )

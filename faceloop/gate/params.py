@@ -1,0 +1,22 @@
+"""The block `gate` of params.yaml."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from faceloop.base.blocks import Block, Count, Share
+
+
+class Gate(Block):
+    metric: Literal["accuracy", "macro_f1", "balanced_accuracy"]
+    target: Share
+    overfit_margin: Annotated[float, Field(gt=0, le=1)]
+    min_gain: Annotated[float, Field(gt=0, le=1)]
+    error_rate: Annotated[float, Field(gt=0, lt=0.5)]
+    looks: Count
+    power: Annotated[float, Field(ge=0.5, lt=1)]
+    patience: Count | None
+    settled_kappa: Share
+    on_undecided: Literal["continue", "extend", "stop"]
+    max_labels: Count | None
+    min_alpha: Annotated[float, Field(ge=-1, le=1)] | None

@@ -1,0 +1,1 @@
+"""What people said of faces -> one label a face."""

@@ -1,0 +1,276 @@
+"""What people said: label CSVs under labels/, read strictly, for no vote may be lost or bent."""
+
+import csv
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+import pandas as pd
+
+from faceloop.base.blocks import NAME_PATTERN, Rounds
+from faceloop.base.errors import FaceloopError
+from faceloop.base.rounds import PRIOR, is_round, order_of
+from faceloop.base.tables import as_table, read_csv, stacked, write_csv
+from faceloop.labels.columns import NOT_A_FACE, REQUIRED_OF_A_VOTE, UNSURE, VOTES
+from faceloop.labels.params import ANNOTATOR_PATTERN, NO_ANNOTATORS
+from faceloop.pool.queue import PURPOSES, QUEUE
+
+LABELS_DIR = Path("labels")
+LONGEST_LINE = 100_000  # characters
+
+
+def known_rounds(rounds: Rounds) -> list[str]:
+    """Return the rounds that have a folder under labels/, oldest first.
+
+    Raises:
+        FaceloopError: a folder there has no round's name, or params.yaml names a round that has no
+            folder (the candidate may lack one: its queue is still to come).
+    """
+    folders = [path.name for path in LABELS_DIR.glob("*") if path.is_dir()]
+    for name in folders:
+        if not is_round(name):
+            raise FaceloopError(f"{LABELS_DIR}/{name}: a round is named like o01-i00; rename it")
+    for key, names in (("accepted", [rounds.accepted]), ("rejected", rounds.rejected)):
+        for name in set(names) - {PRIOR, *folders}:
+            raise FaceloopError(
+                f"params.yaml: rounds.{key}: unknown round {name!r}; "
+                f"allowed: {', '.join([PRIOR, *sorted(folders)])}"
+            )
+    return sorted(folders, key=order_of)
+
+
+def queue_path(round_name: str) -> Path:
+    """Return where a round's frozen queue lies."""
+    return LABELS_DIR / round_name / "queue.csv"
+
+
+def read_queue(round_name: str) -> pd.DataFrame:
+    """Return a round's queue; empty where it has not been opened.
+
+    Raises:
+        FaceloopError: a row has an unknown purpose or an annotator whose name can be nobody's, or
+            a face stands there twice.
+    """
+    path = queue_path(round_name)
+    if not path.is_file():
+        return as_table([], QUEUE)
+    with path.open(encoding="utf-8", errors="replace") as file:
+        deque(_lines(path, file), maxlen=0)
+    queue = read_csv(path, QUEUE)
+    for column in ("face_id", "batch"):  # both become names of files
+        strange = queue.index[~queue[column].str.fullmatch(NAME_PATTERN)]
+        if len(strange):
+            raise FaceloopError(
+                f"{path}:{strange[0] + 2}: {column} {queue[column][strange[0]]!r}; "
+                "restore the file with git"
+            )
+    told = zip(queue["purpose"], queue["annotators"], strict=True)
+    for row, (purpose, names) in enumerate(told, start=2):
+        if purpose not in PURPOSES:
+            raise FaceloopError(
+                f"{path}:{row}: purpose {purpose!r}; allowed: {', '.join(PURPOSES)}"
+            )
+        for name in names.split():
+            check_annotator(name, f"{path}:{row}")
+    twice = queue.index[queue.duplicated(["batch", "face_id"])]
+    if len(twice):
+        raise FaceloopError(
+            f"{path}:{twice[0] + 2}: face {queue['face_id'][twice[0]]} stands twice"
+        )
+    return queue
+
+
+def write_queue(queue: pd.DataFrame, round_name: str) -> None:
+    """Freeze a round's queue."""
+    write_csv(as_table(queue, QUEUE), queue_path(round_name))
+
+
+def reserve_path(round_name: str) -> Path:
+    """Return where the validation faces lie that a round was drawn with and does not ask yet."""
+    return LABELS_DIR / round_name / "reserve.csv"
+
+
+def read_reserve(round_name: str) -> pd.DataFrame:
+    """Return a round's reserve, in the order in which it is asked; empty where there is none."""
+    path = reserve_path(round_name)
+    return read_csv(path, QUEUE) if path.is_file() else as_table([], QUEUE)
+
+
+def annotator_files(round_name: str) -> list[Path]:
+    """Return a round's vote files, one an annotator, by name."""
+    paths = sorted((LABELS_DIR / round_name).glob("*.csv"))
+    return [path for path in paths if path.stem not in NO_ANNOTATORS]
+
+
+def read_votes(round_name: str, classes: Sequence[str]) -> pd.DataFrame:
+    """Return all votes of a round: the columns of VOTES, and `annotator`."""
+    faces = set(read_queue(round_name)["face_id"])
+    tables = [read_vote_file(path, faces, classes) for path in annotator_files(round_name)]
+    return stacked(tables, {**VOTES, "annotator": "str"})
+
+
+def read_vote_file(path: Path, faces: set[str], classes: Sequence[str]) -> pd.DataFrame:
+    """Return one person's votes of one round: the columns of VOTES, and `annotator`.
+
+    CRLF, a byte-order mark, blank rows and a spreadsheet's trailing commas do no harm.
+
+    Raises:
+        FaceloopError: with file and row: a column is missing, a label is no class, a face is not in
+            the round's queue, or one face has two different labels.
+    """
+    check_annotator(path.stem, path)
+    votes: dict[str, dict[str, str]] = {}
+    rows: dict[str, int] = {}
+    for row, vote in read_rows(path, REQUIRED_OF_A_VOTE):
+        _check_vote(vote, path, row, faces, classes)
+        before = votes.setdefault(vote["face_id"], vote)
+        rows.setdefault(vote["face_id"], row)
+        if before["label"] != vote["label"]:
+            raise FaceloopError(
+                f"{path}:{row}: face {vote['face_id']} is {vote['label']!r} here and "
+                f"{before['label']!r} in row {rows[vote['face_id']]}; keep the right row of the two"
+            )
+    table = as_table(list(votes.values()), dict.fromkeys(VOTES, "str"))
+    try:
+        table["seconds"] = pd.to_numeric(table["seconds"].replace("", None))
+    except ValueError as error:
+        raise FaceloopError(
+            f"{path}: column seconds: {error}; write a number or nothing"
+        ) from error
+    return as_table(table.fillna({"labelled_at": "", "mode": ""}), VOTES).assign(
+        annotator=path.stem
+    )
+
+
+def _check_vote(
+    vote: dict[str, str], path: Path, row: int, faces: set[str], classes: Sequence[str]
+) -> None:
+    check_label(vote["label"], f"{path}:{row}", classes)
+    if vote["face_id"] not in faces:
+        raise FaceloopError(
+            f"{path}:{row}: unknown face {vote['face_id']!r}: it is not in "
+            f"{path.with_name('queue.csv')}; a spreadsheet may have bent the id "
+            "(keep that column as text)"
+        )
+
+
+def check_label(label: str, where: str, classes: Sequence[str]) -> None:
+    """Refuse a label that people are not offered.
+
+    Raises:
+        FaceloopError: with what is allowed.
+    """
+    allowed = [*classes, UNSURE, NOT_A_FACE]
+    if label not in allowed:
+        raise FaceloopError(f"{where}: unknown class {label!r}; allowed: {', '.join(allowed)}")
+
+
+def check_annotator(name: str, where: object = "--as") -> None:
+    """Refuse a name that cannot be a vote file's.
+
+    Raises:
+        FaceloopError: with what is allowed.
+    """
+    if name in NO_ANNOTATORS or not re.fullmatch(ANNOTATOR_PATTERN, name):
+        raise FaceloopError(
+            f"{where}: {name!r} cannot be an annotator's name; allowed: letters, digits, '-' and "
+            f"'_', and neither of {', '.join(NO_ANNOTATORS)}"
+        )
+
+
+def read_rows(path: Path, required: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    """Return a hand-made CSV's rows with their line numbers; blank rows are passed over.
+
+    Raises:
+        FaceloopError: no UTF-8, a required column is missing, or a row has cells beyond the header.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(_lines(path, file), strict=True)
+            header = [name.strip() for name in next(reader, [])]
+            _check_header(path, header, required)
+            named = [(place, name) for place, name in enumerate(header) if name]
+            rows = []
+            for cells in reader:
+                if not any(cell.strip() for cell in cells):
+                    continue
+                if len(cells) <= max(header.index(name) for name in required) or any(
+                    cell.strip() for cell in cells[len(header) :]
+                ):
+                    raise FaceloopError(
+                        f"{path}:{reader.line_num}: {len(cells)} cells under {len(header)} columns"
+                    )
+                found = {name: cells[at].strip() for at, name in named if at < len(cells)}
+                rows.append((reader.line_num, found))
+            return rows
+    except FileNotFoundError as error:
+        raise FaceloopError(f"{path} is not here: name a CSV that is") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise FaceloopError(f"{path}: {error}; save it as CSV, comma-separated, UTF-8") from error
+
+
+def _lines(path: Path, file: TextIO) -> Iterator[str]:
+    """Yield a file's lines, never more of one than a row can need.
+
+    Raises:
+        FaceloopError: with the row: a line is too long, as of a file that is no CSV.
+    """
+    row = 0
+    while line := file.readline(LONGEST_LINE):
+        row += 1
+        if len(line) == LONGEST_LINE:
+            raise FaceloopError(
+                f"{path}:{row}: a line of {LONGEST_LINE:,} characters or more is no row of labels; "
+                "restore the file with git"
+            )
+        yield line
+
+
+def _check_header(path: Path, header: list[str], required: Sequence[str]) -> None:
+    twice = [name for name in header if name and header.count(name) > 1]
+    if twice:
+        raise FaceloopError(f"{path}:1: column {twice[0]!r} stands twice; keep one of them")
+    missing = [name for name in required if name not in header]
+    if missing:
+        hint = "; save it comma-separated" if ";" in "".join(header) else ""
+        raise FaceloopError(
+            f"{path}:1: column {missing[0]!r} is missing (found: {', '.join(header)}){hint}"
+        )
+
+
+def with_votes(
+    round_name: str, annotator: str, votes: pd.DataFrame, classes: Sequence[str]
+) -> pd.DataFrame:
+    """Return a person's votes of a round with `votes` added, sorted by face; nothing is written.
+
+    Raises:
+        FaceloopError: their file holds another label for a face, or cannot be read.
+    """
+    check_annotator(annotator)
+    path = votes_path(round_name, annotator)
+    new = as_table(votes, VOTES)
+    if path.is_file():
+        faces = set(read_queue(round_name)["face_id"])
+        old = as_table(read_vote_file(path, faces, classes), VOTES)
+        both = old.merge(new, on="face_id", suffixes=("_old", "_new"))
+        clash = both[both["label_old"] != both["label_new"]]
+        if len(clash):
+            face = clash.iloc[0]
+            raise FaceloopError(
+                f"{path}: face {face['face_id']} is {face['label_old']!r} there and "
+                f"{face['label_new']!r} now; correct the file by hand, or choose another --as name"
+            )
+        new = pd.concat([old, new[~new["face_id"].isin(old["face_id"])]])
+    return new.drop_duplicates("face_id").sort_values("face_id", ignore_index=True)
+
+
+def write_votes(round_name: str, annotator: str, votes: pd.DataFrame) -> None:
+    """Write a person's votes of a round, whole or not at all."""
+    write_csv(as_table(votes, VOTES), votes_path(round_name, annotator))
+
+
+def votes_path(round_name: str, annotator: str) -> Path:
+    """Return where a person's votes of a round lie: one writer a file."""
+    return LABELS_DIR / round_name / f"{annotator}.csv"

@@ -1,0 +1,1 @@
+"""The classifier's head: fitting it, predicting with it, keeping it."""

@@ -1,0 +1,66 @@
+"""Predicting with the classifier's head: a multinomial logistic regression on embeddings."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from faceloop.base.tables import Rows
+
+
+@dataclass(frozen=True)
+class Head:
+    """A trained head: a multinomial logistic regression on embeddings, as plain arrays.
+
+    Attributes:
+        classes: the C classes, in the order of the outputs.
+        weight: float32 of shape (d, C), for standardised features.
+        bias: float32 of shape (C,).
+        mean, scale: float32 of shape (d,); a feature x is standardised as (x - mean) / scale.
+        temperature: what logits are divided by (Guo et al. 2017, On Calibration).
+        l2: the penalty it was trained with.
+        embedder: the embedding it expects.
+    """
+
+    classes: tuple[str, ...]
+    weight: np.ndarray
+    bias: np.ndarray
+    mean: np.ndarray
+    scale: np.ndarray
+    temperature: float
+    l2: float
+    embedder: str
+
+
+def p_columns(classes: Sequence[str]) -> list[str]:
+    """Return the names of the columns that hold each class's probability."""
+    return [f"p_{name}" for name in classes]
+
+
+BLOCK = 16_384  # rows at a time: a memory-mapped pool is never in memory whole
+
+
+def blocks(n: int, size: int | None = None) -> Iterator[slice]:
+    """Yield n rows as slices of at most `size`, or BLOCK."""
+    size = BLOCK if size is None else size
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))
+
+
+def predict(head: Head, features: Rows) -> np.ndarray:
+    """Return class probabilities, float64 of shape (n, C), for features of shape (n, d)."""
+    # Standardisation is folded into the weights, so that the features are read once. In float64,
+    # for what is picked by its score must not hang on how a processor rounds.
+    weight = head.weight.astype(np.float64) / head.scale[:, None]
+    offset = head.bias - head.mean @ weight
+    p = np.empty((len(features), len(head.classes)))
+    for rows in blocks(len(features)):
+        logits = features[rows].astype(np.float64) @ weight + offset
+        p[rows] = softmax(logits / head.temperature)
+    return p
+
+
+def softmax(logits: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Return probabilities, float64, along an axis."""
+    shifted = np.exp(logits - logits.max(axis=axis, keepdims=True), dtype=np.float64)
+    return shifted / shifted.sum(axis=axis, keepdims=True)

@@ -1,0 +1,72 @@
+"""Reading the pool: the last batch's faces, their embeddings, and all that is labelled."""
+
+from typing import NamedTuple
+
+import pandas as pd
+
+from faceloop.base.errors import FaceloopError
+from faceloop.base.tables import read_csv, read_parquet
+from faceloop.commands.settings import Settings
+from faceloop.crops.face_table import read_batch
+from faceloop.pool.features import StoredEmbeddings
+from faceloop.pool.labelled import DUPLICATES_DIR, LABELLED, LABELLED_DIR
+
+POOL = ["face_id", "group", "duplicate_of"]
+
+
+class PoolTables(NamedTuple):
+    """faces: columns of POOL; embeddings: (n_faces, d), on disk; labelled: all rounds."""
+
+    faces: pd.DataFrame
+    embeddings: StoredEmbeddings
+    labelled: pd.DataFrame
+
+
+def pool_batch(settings: Settings) -> str:
+    """Return the batch that faces are picked from.
+
+    Raises:
+        FaceloopError: there is no batch yet.
+    """
+    if settings.pool is None:
+        raise FaceloopError("params.yaml: batches is empty: run 'faceloop next --batch NAME'")
+    return settings.pool
+
+
+def read_pool(settings: Settings, *more: str) -> PoolTables:
+    """Return the tables that the sampling stages pick from.
+
+    Args:
+        settings: batches and the candidate round.
+        more: columns of the face table beside those of POOL.
+
+    Raises:
+        FaceloopError: there is no batch yet, or its embeddings are not of these faces.
+    """
+    batch = pool_batch(settings)
+    faces, embeddings = read_distinct(batch, *more), StoredEmbeddings(batch)
+    if len(faces) != len(embeddings):
+        raise FaceloopError(
+            f"batch {batch} has {len(faces)} faces and {len(embeddings)} embeddings: "
+            "run 'dvc repro'"
+        )
+    labelled = read_csv(LABELLED_DIR / f"{settings.rounds.candidate}.csv", LABELLED)
+    return PoolTables(faces, embeddings, labelled)
+
+
+def read_distinct(batch: str, *more: str) -> pd.DataFrame:
+    """Return a batch's faces, `duplicate_of` being what extraction and link_duplicates found.
+
+    It names an original always, never a copy: where the original of a copy was linked to another
+    face, the copy is that one's too.
+
+    Raises:
+        FaceloopError: the face table or the table of links is not here.
+    """
+    faces = read_batch(batch, [*POOL, *more])
+    links = read_parquet(DUPLICATES_DIR / f"{batch}.parquet")
+    original = dict(zip(links["face_id"], links["duplicate_of"], strict=True))
+    for column in ("duplicate_of", "face_id"):
+        linked = faces[column].isin(links["face_id"])
+        faces.loc[linked, "duplicate_of"] = faces.loc[linked, column].map(original)
+    return faces

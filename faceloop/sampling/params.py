@@ -1,0 +1,87 @@
+"""The blocks of the sampling stages in params.yaml, and the strategies' names."""
+
+import math
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from faceloop.base.blocks import Block, Count, Share
+
+# A strategy is how uncertainty is scored over the whole pool, and how a diverse few are picked
+# from the most uncertain; a preset is a name for such a pair.
+UNCERTAINTY = ("entropy", "least_confidence", "margin", "ratio", "power_margin", "random")
+DIVERSITY = (
+    *("top", "kmeans", "spherical_kmeans", "weighted_kmeans"),
+    *("cluster_margin", "badge", "k_center", "typical"),
+)
+PRESETS = {"article": "entropy/kmeans", "random": "random/top"}
+
+
+def split_strategy(name: str) -> tuple[str, str]:
+    """Return a strategy's two halves: `article` is entropy and kmeans.
+
+    Raises:
+        ValueError: it is no preset, and no uncertainty/diversity.
+    """
+    uncertainty, _, diversity = PRESETS.get(name, name).partition("/")
+    if uncertainty not in UNCERTAINTY or diversity not in DIVERSITY:
+        halves = f"one of {', '.join(UNCERTAINTY)} / one of {', '.join(DIVERSITY)}"
+        raise ValueError(f"allowed: {', '.join(PRESETS)}, or {halves}")
+    return uncertainty, diversity
+
+
+def _known_strategy(name: str) -> str:
+    split_strategy(name)
+    return name
+
+
+def _known_diversity(name: str) -> str:
+    if name not in DIVERSITY:
+        raise ValueError(f"allowed: {', '.join(DIVERSITY)}")
+    return name
+
+
+Diversity = Annotated[str, AfterValidator(_known_diversity)]
+Strategy = Annotated[str, AfterValidator(_known_strategy)]
+
+
+class SampleValidation(Block):
+    size: Count
+    reserve: Annotated[int, Field(ge=0)]
+    max_share: Annotated[float, Field(gt=0, lt=1)]
+    max_faces: Annotated[int, Field(ge=100)]
+    pca_components: Count
+    strata: Count
+
+    @model_validator(mode="after")
+    def _enough(self) -> Self:
+        if self.max_faces < self.size + self.reserve:
+            raise ValueError("max_faces: must be at least size + reserve")
+        return self
+
+
+class SampleUncertain(Block):
+    size: Count
+
+
+class SampleDiverse(Block):
+    size: Count
+    cold_start: Diversity
+    pca_components: Count
+    clusters: Count
+    centroid: Share
+    outlier: Share
+    random: Share
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        total = self.centroid + self.outlier + self.random
+        if not math.isclose(total, 1, abs_tol=1e-9):
+            raise ValueError(
+                f"centroid: centroid + outlier + random must add up to 1, not {total:g}"
+            )
+        return self
+
+
+class SampleRelabel(Block):
+    share: Share

@@ -1,0 +1,1 @@
+"""Figures from confusion counts, and how far chance could move them."""

@@ -1,0 +1,1 @@
+"""Pretrained networks: where their files lie, and that they are the published ones."""
