@@ -10,18 +10,17 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.scratch import DATA, EMBEDDER, embed_once, extract_once, link_batch, project
-from faceloop.base.params import read_params
 from faceloop.base.rounds import next_round
-from faceloop.base.tables import METRICS_DIR, read_json
+from faceloop.base.storage import METRICS_DIR, read_json
 from faceloop.commands.labelling import vote
 from faceloop.commands.rounds.edit_params import edit_params
 from faceloop.commands.rounds.next_round import freeze_queue, move_on
 from faceloop.commands.rounds.state import read_state
+from faceloop.commands.settings import read_settings
 from faceloop.crops.face_table import read_batch
 from faceloop.model.head import Head, predict
 from faceloop.model.head_files import MODELS_DIR, read_head
 from faceloop.pool.features import read_embeddings
-from faceloop.pool.labelled import LABELLED_DIR
 from faceloop.statistics.confusion import confusion_by_group, figures
 from stages import (
     eval_iteration,
@@ -74,7 +73,7 @@ def prepare(work: Path) -> Path:
     """Extract and embed UTKFace once for all runs; return the project that holds its faces."""
     folder, truth = work / "utkface", read_truth()
     with project(folder, EMBEDDED):
-        embedder = Path(read_params().embed.model)
+        embedder = Path(read_settings().embed.model)
         embedder.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(EMBEDDER, embedder)
         for batch in (TEST, POOL):
@@ -131,14 +130,7 @@ def answer_next_round() -> None:
 
 def run_stages() -> None:
     """Run what `dvc repro` would run after a vote, in this process."""
-    rounds = read_params().rounds
-    for name in (rounds.accepted, rounds.candidate):
-        table = LABELLED_DIR / f"{name}.csv"
-        before = table.read_bytes() if table.is_file() else None
-        merge_labels.main(name)
-        if table.read_bytes() != before:
-            train.main(name)
-    for stage in (eval_overfit, eval_iteration, gate):
+    for stage in (merge_labels, train, eval_overfit, eval_iteration, gate):
         stage.main()
     for stage in (sample_validation, sample_uncertain, sample_diverse, sample_relabel):
         stage.main()
@@ -148,7 +140,7 @@ def read_test_set(truth: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Return features (n, d) and labels (n,) of the test pictures, the likeliest face of each."""
     faces = read_batch(TEST).sort_values("probability").drop_duplicates("source", keep="last")
     label_of = truth.set_index("source")["label"]
-    classes = read_params().classes
+    classes = read_settings().classes
     labels = faces["source"].map(label_of).map(classes.index).to_numpy(dtype=np.int64)
     return read_embeddings(TEST)[faces.index].astype(np.float32), labels
 

@@ -22,9 +22,8 @@ from faceloop.balance.class_shares import (
     estimate_shares,
     with_intervals,
 )
-from faceloop.base.params import read_params
 from faceloop.base.randomness import generator
-from faceloop.commands.settings import Settings
+from faceloop.commands.settings import Settings, read_settings
 from faceloop.model.fit_head import fit_head
 from faceloop.model.head import predict
 
@@ -41,7 +40,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=100)
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
     arguments = parser.parse_args()
-    settings = read_params(ROOT / "params.yaml")
+    settings = read_settings(ROOT / "params.yaml")
     rows = pd.DataFrame(
         row
         for column in ("race", "gender")

@@ -15,7 +15,7 @@ import pandas as pd
 from benchmarks.label_errors import with_interval
 from benchmarks.real_faces import FIRST_SEED, print_table
 from benchmarks.utkface import UTKFACE, Faces, draw, fit, read_faces
-from faceloop.base.params import read_params
+from faceloop.commands.settings import read_settings
 from faceloop.labels.columns import UNRESOLVED
 from faceloop.labels.votes import AGGREGATIONS
 from faceloop.model.params import Train
@@ -69,7 +69,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if not UTKFACE.is_dir():
         print(f"error: the real faces are not here: {UTKFACE} is missing", file=sys.stderr)
         return 2
-    settings = read_params().train
+    settings = read_settings().train
     runs = pd.DataFrame(
         [
             {"labels": column, "seed": FIRST_SEED + at, **row}

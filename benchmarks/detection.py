@@ -9,10 +9,10 @@ import pandas as pd
 from facenet_pytorch import MTCNN
 
 from benchmarks.scratch import DATA, link_batch, project
-from faceloop.base.boxes import boxes_of, iou, match_boxes
-from faceloop.base.params import read_params
-from faceloop.base.tables import read_csv
-from faceloop.crops.face_table import FACES_DIR, read_batch
+from faceloop.base.storage import FACES_DIR, read_csv
+from faceloop.commands.settings import read_settings
+from faceloop.crops.boxes import boxes_of, iou, match_boxes
+from faceloop.crops.face_table import read_batch
 from faceloop.faces.face import REJECTED
 from faceloop.faces.media import RAW_DIR, Unreadable, read_pictures
 from stages import extract_faces
@@ -118,7 +118,7 @@ def measure_video(path: Path, work: Path) -> dict[str, Any]:
     """Return what extract_faces makes of a video, beside MTCNN on the same frames."""
     batch = path.stem
     with project(work / "videos", {"batches": [batch]}):
-        settings = read_params().extract_faces
+        settings = read_settings().extract_faces
         link_batch(batch, [path])
         extract_faces.main(batch)
         faces, filtered = read_batch(batch), _filtered(batch)

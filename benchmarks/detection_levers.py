@@ -21,8 +21,8 @@ from PIL import Image
 from benchmarks.detection import score_boxes
 from benchmarks.real_faces import print_table
 from benchmarks.scratch import DATA, ROOT
-from faceloop.base.boxes import iou, match_boxes
-from faceloop.base.params import read_params
+from faceloop.commands.settings import read_settings
+from faceloop.crops.boxes import iou, match_boxes
 from faceloop.faces.areas import SCALE, resample, summed_areas
 from faceloop.faces.detection import detect
 from faceloop.faces.face import Detections
@@ -52,7 +52,7 @@ def main() -> int:
         print(f"error: the real faces are not here: {DATA} is missing", file=sys.stderr)
         return 2
     torch.set_num_threads(1)
-    settings = read_params(ROOT / "params.yaml").extract_faces
+    settings = read_settings(ROOT / "params.yaml").extract_faces
     truth, photos = read_photos(settings.max_megapixels)
     videos = {path.name: read_frames(path, settings) for path in sorted(DATA.glob("videos/*.m*"))}
     levers = make_levers(settings.min_face_px)

@@ -22,13 +22,14 @@ from benchmarks.active_learning import answer_next_round, run_stages
 from benchmarks.real_faces import print_table
 from benchmarks.scratch import DATA, EMBEDDER, extract_once, project
 from demo.mp4 import Picture, write_mp4
-from faceloop.base.boxes import boxes_of, iou, match_boxes
-from faceloop.base.params import read_params
-from faceloop.base.tables import as_table, read_parquet, write_parquet
+from faceloop.base.storage import DUPLICATES_DIR, read_parquet, write_parquet
+from faceloop.base.tables import as_table
+from faceloop.commands.settings import read_settings
+from faceloop.crops.boxes import boxes_of, iou, match_boxes
 from faceloop.crops.face_table import read_batch
 from faceloop.faces.media import RAW_DIR
 from faceloop.labels.vote_files import known_rounds, read_queue
-from faceloop.pool.labelled import DUPLICATES, DUPLICATES_DIR
+from faceloop.pool.labelled import DUPLICATES
 from faceloop.pool.reading import read_distinct
 from stages import embed, link_duplicates
 
@@ -175,7 +176,7 @@ def ask_rounds(planted: pd.DataFrame, changes: dict[str, Any]) -> dict[str, Any]
         for _ in range(ROUNDS):
             answer_next_round()
             run_stages()
-        queues = [read_queue(name) for name in known_rounds(read_params().rounds)]
+        queues = [read_queue(name) for name in known_rounds(read_settings().rounds)]
     asked = pd.concat([one[one["purpose"] != "relabel"] for one in queues])
     pictures = asked["face_id"].map(planted.set_index("face_id")["original"])
     return {"rounds": len(queues), "asked": len(asked), "again": int(pictures.duplicated().sum())}

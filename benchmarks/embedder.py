@@ -9,8 +9,7 @@ from PIL import Image
 
 from benchmarks.active_learning import EMBEDDED, POOL, TEST, UTKFACE, macro_f1, read_truth
 from benchmarks.scratch import project
-from faceloop.base.params import read_params
-from faceloop.commands.settings import Settings
+from faceloop.commands.settings import Settings, read_settings
 from faceloop.crops.face_table import read_faces
 from faceloop.crops.packs import decode_crop, encode_crop
 from faceloop.embedding.embedder import embedder_of
@@ -31,7 +30,7 @@ def compare_crops(prepared: Path, seeds: int) -> pd.DataFrame:
     1,000 random pictures of the pool, on the fixed test set.
     """
     with project(prepared, EMBEDDED):
-        settings = read_params()
+        settings = read_settings()
         faces = read_faces([TEST, POOL])
         extracted = np.concatenate([read_embeddings(batch) for batch in (TEST, POOL)])
         kept = faces.sort_values("probability").drop_duplicates("source", keep="last").sort_index()
@@ -73,7 +72,7 @@ def _with_margin(
 def _embed(faces: pd.DataFrame, crop_of: CropOf, settings: Settings) -> np.ndarray:
     """Return embeddings (n, d) of faces cut by `crop_of`, packed as extract_faces packs them."""
     device = pick_device(settings.embed.device)
-    network = load_network(settings.embed, device)
+    network = load_network(settings.embed.model, device)
     embedder = embedder_of(network, settings.embed, SHIPPED_MARGIN, device)
     crops = []
     for source, *box in faces[["source", "x0", "y0", "x1", "y1"]].itertuples(index=False):

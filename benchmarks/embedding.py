@@ -28,8 +28,9 @@ from benchmarks.extraction import watch
 from benchmarks.real_faces import print_table
 from benchmarks.scratch import DATA, project
 from faceloop.base.errors import FaceloopError
-from faceloop.base.tables import as_table, write_parquet
-from faceloop.crops.face_table import FACES, FACES_DIR
+from faceloop.base.storage import FACES_DIR, write_parquet
+from faceloop.base.tables import as_table
+from faceloop.crops.face_table import FACES
 from faceloop.crops.packs import crops_path, encode_crop, write_crops
 from faceloop.embedding.embedder import CPU, CPU_BATCH, Embedder, resnet_features
 from faceloop.weights.loading import check_precision

@@ -31,7 +31,7 @@ from benchmarks.real_faces import print_table
 from benchmarks.scratch import DATA, ROOT, link_batch, project
 from demo.mp4 import write_mp4
 from demo.video import draw_video_frames
-from faceloop.base.params import read_params
+from faceloop.commands.settings import read_settings
 from faceloop.crops.face_table import read_batch
 from faceloop.faces.extracted import WORK_DIR
 from faceloop.faces.media import Unreadable, list_sources, read_pictures
@@ -44,7 +44,7 @@ LOOK_HZ = 0.2  # so that two hours are looked at in minutes; each frame is decod
 
 def find_with_facenet(batch: str) -> int:
     """Run MTCNN over a batch as its README does; return how many likely faces it found."""
-    wanted = read_params().extract_faces
+    wanted = read_settings().extract_faces
     mtcnn = MTCNN(keep_all=True, min_face_size=wanted.min_face_px)
     found = 0
     for path in list_sources(batch):

@@ -16,8 +16,8 @@ import pandas as pd
 from scipy.special import betainc, betaln, ndtri
 from scipy.stats import binom, norm
 
-from faceloop.base.params import read_params
 from faceloop.base.randomness import generator
+from faceloop.commands.settings import read_settings
 from faceloop.evaluation.comparison import Judged, compare
 from faceloop.evaluation.params import Evaluation
 from faceloop.gate.params import Gate
@@ -229,7 +229,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="tables with this word in their title")
     asked = parser.parse_args()
-    gate, projects = read_params().gate.model_copy(update={"metric": "accuracy"}), asked.projects
+    gate, projects = read_settings().gate.model_copy(update={"metric": "accuracy"}), asked.projects
     tables: dict[str, Callable[[np.random.Generator], Iterator[dict[str, Any]]]] = {
         "No change: verdicts that are wrong": lambda rng: false_verdicts(gate, projects, rng),
         "A target just missed, and met": lambda rng: false_targets(gate, projects, rng),

@@ -10,9 +10,8 @@ from sklearn.datasets import load_digits
 from tqdm import tqdm
 
 from benchmarks.scratch import DATA, ROOT
-from faceloop.base.boxes import label_by_truth
-from faceloop.base.params import read_params
-from faceloop.commands.labelling.vote import read_truth
+from faceloop.commands.labelling.vote import label_by_truth, read_truth
+from faceloop.commands.settings import read_settings
 from faceloop.commands.simulation.known_labels import read_outside_set
 from faceloop.commands.simulation.simulated_loop import Labelled
 from faceloop.crops.face_table import read_batch
@@ -37,10 +36,10 @@ def onet(target: str, cache: Path) -> tuple[Labelled, list[str]]:
 
 def write_onet(path: Path) -> None:
     """Embed the shared pictures with the network that params.yaml ships with."""
-    settings = read_params()
+    settings = read_settings()
     embed = settings.embed.model_copy(update={"model": "mtcnn-onet", "device": "cpu"})
     device = pick_device(embed.device)
-    embedder = embedder_of(load_network(embed, device), embed, 0.0, device)
+    embedder = embedder_of(load_network(embed.model, device), embed, 0.0, device)
     table = pd.read_csv(DATA / "utkface/labels.csv")
     files = table.loc[table["image"] == 1, "file"].to_numpy(dtype=str)
     parts = []
@@ -67,7 +66,7 @@ def digits() -> tuple[Labelled, list[str]]:
 
 def demo() -> tuple[Labelled, list[str]]:
     """Read the demo batch, answered from its truth; run `dvc repro` before."""
-    settings = read_params()
+    settings = read_settings()
     faces, features = read_batch("demo"), read_embeddings("demo").astype(np.float32)
     truth = read_truth(ROOT / "data/raw/demo.truth.csv", settings.classes)
     labels = label_by_truth(faces, truth, settings.merge_labels.min_iou)

@@ -13,7 +13,7 @@ from cleanlab.rank import get_label_quality_scores
 
 from benchmarks.real_faces import FIRST_SEED, print_table
 from benchmarks.utkface import UTKFACE, Faces, draw, fit, macro_f1, read_faces
-from faceloop.base.params import read_params
+from faceloop.commands.settings import read_settings
 from faceloop.model.params import Train
 from faceloop.sampling.label_errors import label_quality, most_suspicious
 
@@ -30,7 +30,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if not UTKFACE.is_dir():
         print(f"error: the real faces are not here: {UTKFACE} is missing", file=sys.stderr)
         return 2
-    settings = read_params().train
+    settings = read_settings().train
     runs = pd.DataFrame(
         [
             {"labels": column, "flipped": share, **run(faces, share, settings, FIRST_SEED + at)}

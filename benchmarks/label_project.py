@@ -19,12 +19,12 @@ from ruamel.yaml import YAML
 from demo.batch import SHARES, deal_labels
 from demo.person import sample_person
 from demo.scene import draw_photo
-from faceloop.base.tables import as_table, write_array, write_parquet
-from faceloop.crops.face_table import FACES, FACES_DIR, LANDMARKS
+from faceloop.base.storage import EMBEDDINGS_DIR, FACES_DIR, write_array, write_parquet
+from faceloop.base.tables import as_table
+from faceloop.crops.face_table import FACES, LANDMARKS
 from faceloop.crops.packs import crops_path, encode_crop, write_crops
 from faceloop.labels.columns import VOTES
 from faceloop.labels.vote_files import read_queue, write_queue, write_votes
-from faceloop.pool.features import EMBEDDINGS_DIR
 from faceloop.pool.queue import QUEUE
 
 if TYPE_CHECKING:

@@ -7,12 +7,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from faceloop.base.tables import as_table, write_parquet
-from faceloop.crops.face_table import FACES, FACES_DIR, LANDMARKS, read_batch_rows
+from faceloop.base.storage import DUPLICATES_DIR, EMBEDDINGS_DIR, FACES_DIR, write_parquet
+from faceloop.base.tables import as_table
+from faceloop.crops.face_table import FACES, LANDMARKS, read_batch_rows
 from faceloop.labels.columns import VOTES
 from faceloop.labels.vote_files import write_queue, write_votes
-from faceloop.pool.features import EMBEDDINGS_DIR, read_embeddings
-from faceloop.pool.labelled import DUPLICATES, DUPLICATES_DIR
+from faceloop.pool.features import read_embeddings
+from faceloop.pool.labelled import DUPLICATES
 from faceloop.pool.queue import queue_rows
 
 CLASSES = [f"class{at}" for at in range(5)]

@@ -6,11 +6,11 @@ import numpy as np
 
 from benchmarks.peers import PEERS
 from faceloop.base.rounds import SEED_ROUND
-from faceloop.base.tables import read_csv
+from faceloop.base.storage import LABELLED_DIR, read_csv
 from faceloop.commands.simulation.simulated_loop import Labelled, Moment
 from faceloop.model.head_files import MODELS_DIR, read_head
 from faceloop.pool.features import places_of, read_embeddings
-from faceloop.pool.labelled import LABELLED, LABELLED_DIR
+from faceloop.pool.labelled import LABELLED
 
 
 def main(peer: str, size: str) -> None:

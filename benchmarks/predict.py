@@ -19,7 +19,7 @@ from faceloop.balance.class_shares import (
     shares_as_predicted,
     with_intervals,
 )
-from faceloop.base.params import read_params
+from faceloop.commands.settings import read_settings
 from faceloop.model.fit_head import fit_head
 from faceloop.model.head import predict
 
@@ -69,7 +69,7 @@ def held_out_faces(seed: int) -> Faces:
     with np.load(UTKFACE / "embeddings_0095.npz", allow_pickle=False) as shared:
         embeddings = shared["embeddings"].astype(np.float32)
     train, rest = np.split(np.random.default_rng(seed).permutation(len(truth)), [TRAINING])
-    settings = read_params(ROOT / "params.yaml").train
+    settings = read_settings(ROOT / "params.yaml").train
     groups = train.astype(str)
     head = fit_head(embeddings[train], truth[train], groups, classes, "", settings, seed).head
     return Faces(truth[rest], predict(head, embeddings[rest]), classes)

@@ -22,18 +22,16 @@ import pandas as pd
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from benchmarks.real_faces import print_table
-from faceloop.base.boxes import label_by_truth
-from faceloop.base.params import read_params
 from faceloop.base.rounds import SEED_ROUND
-from faceloop.base.tables import as_table, read_csv, stacked
-from faceloop.commands.labelling.vote import read_truth
+from faceloop.base.storage import EMBEDDINGS_DIR, FACES_DIR, QUEUE_DIR, read_csv
+from faceloop.base.tables import as_table, stacked
+from faceloop.commands.labelling.vote import label_by_truth, read_truth
 from faceloop.commands.rounds.edit_params import edit_params
 from faceloop.commands.rounds.next_round import move_on
-from faceloop.crops.face_table import FACES_DIR
+from faceloop.commands.settings import read_settings
 from faceloop.labels.columns import VOTES
 from faceloop.labels.vote_files import write_queue, write_votes
-from faceloop.pool.features import EMBEDDINGS_DIR
-from faceloop.pool.queue import QUEUE, QUEUE_DIR
+from faceloop.pool.queue import QUEUE
 from stages import link_duplicates
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -84,7 +82,7 @@ def draw(folder: Path, seed: int) -> None:
     from demo.batch import draw_batch
     from faceloop.commands.draw import PHOTOS, VIDEO_SECONDS
 
-    classes = read_params(ROOT / "params.yaml").classes
+    classes = read_settings(ROOT / "params.yaml").classes
     with project(folder, {"batches": [BATCH], "classes": classes}):
         for name in ("data/sources", "labels", "models/embedders"):
             Path(name).mkdir(parents=True)
@@ -138,11 +136,7 @@ def run_stages() -> None:
         train,
     )
 
-    rounds = read_params().rounds
-    for name in (rounds.accepted, rounds.candidate):
-        merge_labels.main(name)
-        train.main(name)
-    for stage in (eval_overfit, eval_iteration, eval_shadow, gate, balance):
+    for stage in (merge_labels, train, eval_overfit, eval_iteration, eval_shadow, gate, balance):
         stage.main()
     for stage in (sample_validation, sample_uncertain, sample_diverse, sample_relabel):
         stage.main()
@@ -153,7 +147,7 @@ def answer(name: str) -> None:
     parts = ("validation", "diverse", "relabel")
     drawn = [read_csv(QUEUE_DIR / f"{part}.csv", QUEUE) for part in parts]
     queue = stacked(drawn, QUEUE).sort_values("face_id", ignore_index=True)
-    labels = label_by_truth(queue, read_truth(TRUTH, read_params().classes), min_iou=0.5)
+    labels = label_by_truth(queue, read_truth(TRUTH, read_settings().classes), min_iou=0.5)
     votes = {"face_id": queue["face_id"], "label": labels.replace("", "not_a_face")}
     write_queue(queue, name)
     write_votes(name, "truth", as_table({**dict.fromkeys(VOTES), **votes}, VOTES))

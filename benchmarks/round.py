@@ -24,17 +24,25 @@ import pandas as pd
 from benchmarks.made_pool import CLASSES, answer, make_batch
 from benchmarks.real_faces import print_table
 from benchmarks.scratch import ROOT, project
-from faceloop.base.tables import as_table, write_csv
+from faceloop.base.storage import FACES_DIR, write_csv
+from faceloop.base.tables import as_table
 from faceloop.commands.repository.dvc import run_dvc
 from faceloop.commands.rounds.edit_params import edit_params
 from faceloop.commands.rounds.next_round import move_on
-from faceloop.crops.face_table import FACES_DIR
 from faceloop.crops.packs import crops_path, write_crops
 from faceloop.faces.face import REJECTED
 
 BATCH, WIDTH, LABELS, VALIDATION = "pool", 256, 300, 60
 ROUNDS = ("o00-i00", "o01-i00")
-CODE = ("stages", "loop", "dvc.yaml", ".gitignore", ".dvcignore", ".gitattributes")
+CODE = (
+    "faceloop",
+    "stages",
+    "dvc.yaml",
+    "engine.yaml",
+    ".gitignore",
+    ".dvcignore",
+    ".gitattributes",
+)
 NO_OPS = 3  # runs of each command that has nothing to do
 # Every Python that starts with this on its path tells at its end what it took.
 HOOK = """

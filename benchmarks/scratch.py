@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from faceloop.base.rounds import PRIOR, SEED_ROUND
+from faceloop.base.storage import DUPLICATES_DIR, EMBEDDINGS_DIR, FACES_DIR
 from faceloop.commands.rounds.edit_params import edit_params
-from faceloop.crops.face_table import FACES_DIR
 from faceloop.faces.media import RAW_DIR
-from faceloop.pool.features import EMBEDDINGS_DIR
-from faceloop.pool.labelled import DUPLICATES_DIR
 from stages import embed, extract_faces, link_duplicates
 
 ROOT = Path(__file__).resolve().parents[1]

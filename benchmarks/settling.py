@@ -15,9 +15,8 @@ import pandas as pd
 
 from benchmarks.gate import compared, flips, markdown
 from benchmarks.scratch import DATA, ROOT
-from faceloop.base.params import read_params
 from faceloop.base.randomness import generator
-from faceloop.commands.settings import Settings
+from faceloop.commands.settings import Settings, read_settings
 from faceloop.evaluation.held_out import WholeBatch
 from faceloop.evaluation.whole_batch import prediction_agreement
 from faceloop.gate.params import Gate
@@ -105,7 +104,7 @@ def main() -> int:
     if not UTKFACE.is_dir():
         print(f"{UTKFACE} is not here: see docs/benchmarks.md", file=sys.stderr)
         return 2
-    settings = read_params(ROOT / "params.yaml")
+    settings = read_settings(ROOT / "params.yaml")
     steps = list(measure(settings))
     shown = ({**step._asdict(), "kappa": f"{step.kappa:.3f}"} for step in steps)
     print(f"\nSuccessive models on UTKFace, per cent\n\n{markdown(shown)}")

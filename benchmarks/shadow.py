@@ -17,9 +17,8 @@ from benchmarks.active_learning import macro_f1
 from benchmarks.real_faces import print_table
 from benchmarks.scratch import ROOT
 from benchmarks.utkface import Faces, read_faces
-from faceloop.base.params import read_params
 from faceloop.base.randomness import generator
-from faceloop.commands.settings import Settings
+from faceloop.commands.settings import Settings, read_settings
 from faceloop.evaluation.held_out import HeldOut
 from faceloop.evaluation.shadow import compare_arms, curve_sizes, labels_needed, split_arms
 from faceloop.model.fit_head import fit_head
@@ -37,7 +36,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--strategies", nargs="+", choices=[*STRATEGIES, "random"], default=ARMS)
     arguments = parser.parse_args()
-    data, settings = read_faces("race"), read_params(ROOT / "params.yaml")
+    data, settings = read_faces("race"), read_settings(ROOT / "params.yaml")
     rows = []
     for strategy in arguments.strategies:
         runs = []

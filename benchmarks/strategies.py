@@ -20,8 +20,8 @@ from benchmarks.known_sets import demo, digits, onet, utkface
 from benchmarks.peers import PEERS, SLOW, picker_of
 from benchmarks.real_faces import print_table
 from benchmarks.scratch import DATA
-from faceloop.base.params import read_params
 from faceloop.base.randomness import generator
+from faceloop.commands.settings import read_settings
 from faceloop.commands.simulation.learning_curves import paired_differences
 from faceloop.commands.simulation.runs import Simulation, simulate
 from faceloop.commands.simulation.simulate import METRIC, report
@@ -124,7 +124,7 @@ def cold_starts(run: Run, seeds: int) -> pd.DataFrame:
     The later rounds go by the shipped strategy, whatever the first was picked by.
     """
     data, classes = run.read()
-    settings = read_params()
+    settings = read_settings()
     pick = our_picker(settings.strategy, settings)
     rows = []
     for seed in tqdm(range(seeds), "cold start", disable=None):
@@ -163,7 +163,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if not DATA.is_dir():
         print(f"error: the real faces are not here: {DATA} is missing", file=sys.stderr)
         return 2
-    out, settings = arguments.out.resolve(), read_params()
+    out, settings = arguments.out.resolve(), read_settings()
     if arguments.class_weight:
         train = settings.train.model_copy(update={"class_weight": arguments.class_weight})
         settings = settings.model_copy(update={"train": train})

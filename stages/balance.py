@@ -11,12 +11,13 @@ from faceloop.balance.batch_balance import (
 )
 from faceloop.balance.class_shares import RandomLabels
 from faceloop.balance.known_sources import read_sources
+from faceloop.balance.params import Balance
 from faceloop.balance.targets import CLASS
+from faceloop.base.blocks import Loop
 from faceloop.base.console import run_stage
 from faceloop.base.params import read_params
 from faceloop.base.randomness import generator
-from faceloop.base.tables import METRICS_DIR, PLOTS_DIR, write_csv, write_figures
-from faceloop.commands.settings import Settings
+from faceloop.base.storage import METRICS_DIR, PLOTS_DIR, write_csv, write_figures
 from faceloop.model.head import Head, predict
 from faceloop.model.head_files import MODELS_DIR, read_head, read_out_of_fold
 from faceloop.pool.features import embedding_width, read_features
@@ -26,9 +27,13 @@ from faceloop.pool.reading import PoolTables, pool_batch, read_pool
 PLOT = ["class", "share", "low", "high", "target"]
 
 
+class Params(Loop):
+    balance: Balance
+
+
 def main() -> None:
     """Write `metrics/balance.json` and the points of its plot."""
-    settings = read_params()
+    settings = read_params(Params)
     candidate, wanted, name = settings.rounds.candidate, settings.balance, pool_batch(settings)
     pool, head = read_pool(settings, "source"), read_head(MODELS_DIR / f"{candidate}.safetensors")
     sources = read_sources(name)
@@ -67,7 +72,7 @@ def batch_faces(
     pool: PoolTables,
     sources: pd.DataFrame,
     head: Head,
-    settings: Settings,
+    settings: Params,
     rng: np.random.Generator,
 ) -> BatchFaces:
     """Return the pool's distinct faces with what is known of each, and what the model says."""
@@ -84,9 +89,7 @@ def batch_faces(
     return BatchFaces(known, looked_at, features, predict(head, features))
 
 
-def random_labels(
-    labelled: pd.DataFrame, head: Head, width: int, settings: Settings
-) -> RandomLabels:
+def random_labels(labelled: pd.DataFrame, head: Head, width: int, settings: Params) -> RandomLabels:
     """Return the randomly drawn labels of all batches, with probabilities of unseen faces."""
     random = drawn_at_random(labelled, settings.classes, settings.rounds.rejected)
     out_of_fold = read_out_of_fold(settings.rounds.candidate)

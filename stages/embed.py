@@ -1,24 +1,36 @@
 """Turn each crop of a batch into an embedding."""
 
 from functools import partial
+from typing import Annotated
 
+from pydantic import Field
 from tqdm import tqdm
 
+from faceloop.base.blocks import Declared
 from faceloop.base.console import run_stage
 from faceloop.base.errors import FaceloopError
 from faceloop.base.params import read_params
+from faceloop.base.storage import EMBEDDINGS_DIR
 from faceloop.crops.face_table import read_batch
+from faceloop.crops.params import Margin
+from faceloop.embedding.params import Embed
 from faceloop.embedding.rows import writing_rows
 from faceloop.embedding.shards import check_machine, cut_shards, embed_shard
-from faceloop.pool.features import EMBEDDINGS_DIR
 from faceloop.weights.loading import fetch_weights
-from faceloop.workers.engine import map_shards
+from faceloop.workers.dispatch import map_shards
 from faceloop.workers.local import Lost
+from faceloop.workers.params import Engine
+
+
+class Params(Declared):
+    engine: Annotated[Engine, Field(exclude=True)]
+    extract_faces: Margin
+    embed: Embed
 
 
 def main(batch: str) -> None:
     """Write `data/embeddings/<batch>.npy`, a row a face in the order of the face table."""
-    settings = read_params()
+    settings = read_params(Params)
     wanted, margin = settings.embed, settings.extract_faces.margin
     face_ids = read_batch(batch, ["face_id"])["face_id"].tolist()
     check = partial(check_machine, batch, wanted)

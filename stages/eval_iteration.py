@@ -1,16 +1,22 @@
 """Does the new data still help? Both models on this round's validation set."""
 
+from faceloop.base.blocks import Loop
 from faceloop.base.console import run_stage
 from faceloop.base.params import read_params
 from faceloop.base.randomness import generator
 from faceloop.evaluation.comparison import compare, judge, plot_points
 from faceloop.evaluation.evidence import read_held_out, read_whole_batch, write_evaluation
+from faceloop.evaluation.params import Evaluation
 from faceloop.evaluation.whole_batch import prediction_agreement, whole_batch_figures
+
+
+class Params(Loop):
+    eval_iteration: Evaluation
 
 
 def main() -> None:
     """Write `metrics/iteration.json` and the points of its plots."""
-    settings = read_params()
+    settings = read_params(Params)
     wanted = settings.eval_iteration
     held_out, batch = read_held_out("validation", settings), read_whole_batch(settings)
     judged = judge(held_out)

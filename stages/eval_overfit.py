@@ -1,15 +1,21 @@
 """Is old knowledge kept? Both models on the static over-fitting set."""
 
+from faceloop.base.blocks import Loop
 from faceloop.base.console import run_stage
 from faceloop.base.params import read_params
 from faceloop.base.randomness import generator
 from faceloop.evaluation.comparison import compare, judge, plot_points
 from faceloop.evaluation.evidence import read_held_out, write_evaluation
+from faceloop.evaluation.params import Evaluation
+
+
+class Params(Loop):
+    eval_overfit: Evaluation
 
 
 def main() -> None:
     """Write `metrics/overfit.json` and the points of its plots."""
-    settings = read_params()
+    settings = read_params(Params)
     wanted = settings.eval_overfit
     judged = judge(read_held_out("overfit", settings))
     rng = generator(settings.seed, "eval_overfit", settings.rounds.candidate)

@@ -6,24 +6,41 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from faceloop.base.blocks import Loop
 from faceloop.base.console import run_stage
 from faceloop.base.params import read_params
 from faceloop.base.randomness import generator
-from faceloop.base.tables import METRICS_DIR, PLOTS_DIR, read_csv, write_csv, write_figures
-from faceloop.commands.settings import Settings
+from faceloop.base.storage import (
+    LABELLED_DIR,
+    METRICS_DIR,
+    PLOTS_DIR,
+    read_csv,
+    write_csv,
+    write_figures,
+)
 from faceloop.evaluation.evidence import read_held_out
+from faceloop.evaluation.params import EvalShadow
 from faceloop.evaluation.shadow import compare_arms, curve_sizes, split_arms
 from faceloop.model.fit_head import fit_head
 from faceloop.model.head import Head
+from faceloop.model.params import Embedder, Train
 from faceloop.pool.features import embedding_width, read_features
-from faceloop.pool.labelled import LABELLED, LABELLED_DIR
+from faceloop.pool.labelled import LABELLED
+from faceloop.statistics.params import Metric
 
 CURVE = ["labels", "random", "active"]
 
 
+class Params(Loop):
+    embed: Embedder
+    train: Train
+    gate: Metric
+    eval_shadow: EvalShadow
+
+
 def main() -> None:
     """Write `metrics/shadow.json` and the points of the learning curves."""
-    settings = read_params()
+    settings = read_params(Params)
     wanted, candidate = settings.eval_shadow, settings.rounds.candidate
     held_out = read_held_out("validation", settings)
     labelled = read_csv(LABELLED_DIR / f"{candidate}.csv", LABELLED)
@@ -59,7 +76,7 @@ def main() -> None:
 
 
 def fit_sizes(
-    base: pd.DataFrame, arm: pd.DataFrame, sizes: Sequence[int], settings: Settings
+    base: pd.DataFrame, arm: pd.DataFrame, sizes: Sequence[int], settings: Params
 ) -> dict[int, Head]:
     """Train on the base and the arm's first few faces, for each of the sizes."""
     width = embedding_width(settings.batches)

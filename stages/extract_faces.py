@@ -3,28 +3,37 @@
 from collections import Counter
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import pandas as pd
+from pydantic import Field
 from tqdm import tqdm
 
+from faceloop.base.blocks import Batches, Declared
 from faceloop.base.console import run_stage
 from faceloop.base.digest import sha256_of
 from faceloop.base.errors import FaceloopError
 from faceloop.base.params import read_params
-from faceloop.base.tables import write_csv, write_parquet
-from faceloop.commands.settings import Settings
-from faceloop.crops.face_table import FACES_DIR
+from faceloop.base.storage import FACES_DIR, write_csv, write_parquet
 from faceloop.crops.packs import crops_path, write_crops
 from faceloop.faces.extracted import clear_unfinished, is_finished
 from faceloop.faces.media import MEDIA_SUFFIXES, list_sources
+from faceloop.faces.params import ExtractFaces
 from faceloop.faces.sources import Source, check_machine, extract_source, folder_of, gather
-from faceloop.workers.engine import map_shards, threads_each
+from faceloop.workers.dispatch import map_shards, threads_each
 from faceloop.workers.local import Lost
+from faceloop.workers.params import Engine
+
+
+class Params(Declared):
+    batches: Annotated[Batches, Field(exclude=True)]
+    engine: Annotated[Engine, Field(exclude=True)]
+    extract_faces: ExtractFaces
 
 
 def main(batch: str) -> None:
     """Write `data/faces/<batch>.parquet`, `.zip` and `.rejected.csv`."""
-    settings = read_params()
+    settings = read_params(Params)
     if batch not in settings.batches:
         raise FaceloopError(f"unknown batch {batch!r}; allowed: {', '.join(settings.batches)}")
     copies: dict[str, list[Path]] = {}
@@ -44,7 +53,7 @@ def main(batch: str) -> None:
     )
 
 
-def extract_all(batch: str, sources: list[Source], settings: Settings) -> dict[str, str]:
+def extract_all(batch: str, sources: list[Source], settings: Params) -> dict[str, str]:
     """Extract what is not extracted yet; return the digests of sources that were lost, and why."""
     clear_unfinished()
     wanted = settings.extract_faces

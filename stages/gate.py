@@ -1,26 +1,31 @@
-"""Judge the round: go on, stop, target met or too little evidence; and publish its figures."""
+"""Judge the round: go on, stop, target met or too little evidence."""
 
 from faceloop.base.console import run_stage
 from faceloop.base.params import read_params
-from faceloop.base.tables import METRICS_DIR, read_csv, read_json, write_figures
+from faceloop.base.storage import LABELLED_DIR, METRICS_DIR, read_csv, read_json, write_figures
 from faceloop.gate.label_verdict import require_agreement
+from faceloop.gate.params import Gate
 from faceloop.gate.verdict import Evidence, judge
-from faceloop.model.head_files import MODELS_DIR
-from faceloop.pool.labelled import LABELLED, LABELLED_DIR
+from faceloop.pool.labelled import LABELLED
 from faceloop.pool.open_faces import open_pool
+from faceloop.pool.params import HoldingOut
 from faceloop.pool.reading import pool_batch, read_distinct
 from faceloop.pool.splits import next_overfit_groups
 
 
+class Params(HoldingOut):
+    gate: Gate
+
+
 def main() -> None:
-    """Write `metrics/gate.json`, and the candidate's `labels.json` and `train.json` beside it.
+    """Write `metrics/gate.json`.
 
     The verdict is a figure, no failure: this stage always ends well. `faceloop gate` turns it into
     an exit code.
     """
-    settings = read_params()
+    settings = read_params(Params)
     candidate = settings.rounds.candidate
-    labels = read_json(LABELLED_DIR / f"{candidate}.json")
+    labels = read_json(METRICS_DIR / "labels.json")
     labelled = read_csv(LABELLED_DIR / f"{candidate}.csv", LABELLED)
     this_round = labels["by_round"].get(candidate, {"queued": 0, "answered": 0})
     held_out = next_overfit_groups(labelled, settings)
@@ -53,8 +58,6 @@ def main() -> None:
         "unseen_left": evidence.unseen_left,
     }
     write_figures(figures, METRICS_DIR / "gate.json")
-    write_figures(labels, METRICS_DIR / "labels.json")
-    write_figures(read_json(MODELS_DIR / f"{candidate}.json"), METRICS_DIR / "train.json")
     print(f"gate {candidate}: {verdict['verdict']}; {'; '.join(verdict['reasons'])}")
 
 

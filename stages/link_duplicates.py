@@ -3,21 +3,29 @@
 import numpy as np
 from PIL import Image
 
+from faceloop.base.blocks import Declared, Seed
 from faceloop.base.console import run_stage
 from faceloop.base.params import read_params
 from faceloop.base.randomness import generator
-from faceloop.base.tables import as_table, write_parquet
+from faceloop.base.storage import DUPLICATES_DIR, write_parquet
+from faceloop.base.tables import as_table
 from faceloop.crops.face_table import read_batch
 from faceloop.crops.packs import decode_crop, read_crops
 from faceloop.duplicates.linking import Links, link_copies, small_crop
 from faceloop.duplicates.neighbours import Pairs, near_pairs
+from faceloop.duplicates.params import LinkDuplicates
 from faceloop.pool.features import StoredEmbeddings
-from faceloop.pool.labelled import DUPLICATES, DUPLICATES_DIR
+from faceloop.pool.labelled import DUPLICATES
+
+
+class Params(Declared):
+    seed: Seed
+    link_duplicates: LinkDuplicates
 
 
 def main(batch: str) -> None:
     """Write `data/duplicates/<batch>.parquet`, a row a face that nearly repeats an earlier one."""
-    settings = read_params()
+    settings = read_params(Params)
     wanted = settings.link_duplicates
     faces = read_batch(batch, ["face_id", "duplicate_of"])
     distinct = np.flatnonzero(faces["duplicate_of"].isna())

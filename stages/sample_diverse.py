@@ -1,20 +1,29 @@
 """From the uncertain faces pick a diverse few."""
 
+from faceloop.base.blocks import Batches, Candidate, Seed
 from faceloop.base.console import run_stage
 from faceloop.base.params import read_params
 from faceloop.base.randomness import generator
-from faceloop.base.tables import read_csv, write_csv
+from faceloop.base.storage import LABELLED_DIR, QUEUE_DIR, read_csv, write_csv
 from faceloop.model.head import predict
 from faceloop.model.head_files import MODELS_DIR, read_head
 from faceloop.pool.features import embedding_width, read_features
-from faceloop.pool.labelled import LABELLED, LABELLED_DIR
-from faceloop.pool.queue import QUEUE, QUEUE_DIR
+from faceloop.pool.labelled import LABELLED
+from faceloop.pool.queue import QUEUE
 from faceloop.sampling.diverse_strategies import Sample, pick_diverse
+from faceloop.sampling.params import ByStrategy, SampleDiverse
+
+
+class Params(ByStrategy):
+    seed: Seed
+    batches: Batches
+    rounds: Candidate
+    sample_diverse: SampleDiverse
 
 
 def main() -> None:
     """Write `data/queue/diverse.csv`, the faces to label for training."""
-    settings = read_params()
+    settings = read_params(Params)
     candidate, width = settings.rounds.candidate, embedding_width(settings.batches)
     uncertain = read_csv(QUEUE_DIR / "uncertain.csv", QUEUE)
     labelled = read_csv(LABELLED_DIR / f"{candidate}.csv", LABELLED)

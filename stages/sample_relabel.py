@@ -1,23 +1,32 @@
 """Pick training faces whose label the model doubts, to be asked about once more, blind."""
 
-from faceloop.base.boxes import place_rows
 from faceloop.base.console import run_stage
 from faceloop.base.params import read_params
 from faceloop.base.rounds import rounds_up_to
-from faceloop.base.tables import FACE, read_csv, stacked, write_csv
+from faceloop.base.storage import LABELLED_DIR, QUEUE_DIR, read_csv, write_csv
+from faceloop.base.tables import FACE, stacked
 from faceloop.crops.face_table import read_faces
+from faceloop.labels.params import Placing
+from faceloop.labels.placing import place_rows
 from faceloop.labels.vote_files import known_rounds, read_queue
 from faceloop.model.head import p_columns
 from faceloop.model.head_files import read_out_of_fold
-from faceloop.pool.labelled import LABELLED, LABELLED_DIR
-from faceloop.pool.queue import QUEUE, QUEUE_DIR, queue_rows
+from faceloop.pool.labelled import LABELLED
+from faceloop.pool.params import HoldingOut
+from faceloop.pool.queue import QUEUE, queue_rows
 from faceloop.pool.splits import next_overfit_groups
 from faceloop.sampling.label_errors import label_quality, may_be_asked_again, most_suspicious
+from faceloop.sampling.params import SampleRelabel
+
+
+class Params(HoldingOut):
+    merge_labels: Placing
+    sample_relabel: SampleRelabel
 
 
 def main() -> None:
     """Write `data/queue/relabel.csv`: as many faces as `share` of the diverse ones."""
-    settings = read_params()
+    settings = read_params(Params)
     candidate, classes = settings.rounds.candidate, settings.classes
     labelled = read_csv(LABELLED_DIR / f"{candidate}.csv", LABELLED)
     rounds = rounds_up_to(candidate, known_rounds(settings.rounds))

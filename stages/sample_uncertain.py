@@ -6,19 +6,25 @@ import pandas as pd
 from faceloop.base.console import run_stage
 from faceloop.base.params import read_params
 from faceloop.base.randomness import generator
-from faceloop.base.tables import read_csv, write_csv
+from faceloop.base.storage import QUEUE_DIR, read_csv, write_csv
 from faceloop.crops.face_table import read_batch_rows
 from faceloop.model.head_files import MODELS_DIR, read_head
 from faceloop.pool.open_faces import open_pool
-from faceloop.pool.queue import QUEUE, QUEUE_DIR, queue_rows
+from faceloop.pool.params import HoldingOut
+from faceloop.pool.queue import QUEUE, queue_rows
 from faceloop.pool.reading import pool_batch, read_pool
 from faceloop.pool.splits import next_overfit_groups
+from faceloop.sampling.params import ByStrategy, SampleUncertain
 from faceloop.sampling.uncertainty import most_uncertain, score_pool
+
+
+class Params(HoldingOut, ByStrategy):
+    sample_uncertain: SampleUncertain
 
 
 def main() -> None:
     """Write `data/queue/uncertain.csv`, the intermediate sample."""
-    settings = read_params()
+    settings = read_params(Params)
     wanted, candidate = settings.sample_uncertain, settings.rounds.candidate
     faces, embeddings, labelled = read_pool(settings)
     drawn = [read_csv(QUEUE_DIR / f"{name}.csv", QUEUE) for name in ("validation", "reserve")]

@@ -5,19 +5,25 @@ import numpy as np
 from faceloop.base.console import run_stage
 from faceloop.base.params import read_params
 from faceloop.base.randomness import generator
-from faceloop.base.tables import write_csv
+from faceloop.base.storage import QUEUE_DIR, write_csv
 from faceloop.crops.face_table import read_batch_rows
 from faceloop.pool.open_faces import open_pool
-from faceloop.pool.queue import QUEUE_DIR, queue_rows
+from faceloop.pool.params import HoldingOut
+from faceloop.pool.queue import queue_rows
 from faceloop.pool.reading import pool_batch, read_pool
 from faceloop.pool.splits import next_overfit_groups
+from faceloop.sampling.params import SampleValidation
 from faceloop.sampling.validation import draw_groups, stratified_sample, thinned
 from faceloop.statistics.clustering import cluster_points, principal_components
 
 
+class Params(HoldingOut):
+    sample_validation: SampleValidation
+
+
 def main() -> None:
     """Write `data/queue/validation.csv`, and `reserve.csv`: more faces of the same draw."""
-    settings = read_params()
+    settings = read_params(Params)
     wanted = settings.sample_validation
     faces, embeddings, labelled = read_pool(settings)
     held_out = next_overfit_groups(labelled, settings)

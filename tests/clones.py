@@ -17,14 +17,13 @@ import warm
 from filelock import FileLock
 
 from demo.batch import draw_batch
-from faceloop.base.boxes import label_by_truth
 from faceloop.commands.labelling.page.drafts import Action, Answer, Draft
-from faceloop.commands.labelling.vote import read_truth
+from faceloop.commands.labelling.vote import label_by_truth, read_truth
 
 ROOT = Path(__file__).parent.parent
 CLASSES = ["none", "glasses", "sunglasses"]
 CODE = (
-    "stages", "loop", "dvc.yaml", "params.yaml", "Makefile", ".github",
+    "faceloop", "stages", "demo", "dvc.yaml", "engine.yaml", "params.yaml", "Makefile", ".github",
     ".gitignore", ".dvcignore", ".gitattributes",
 )  # fmt: skip
 # The code of the folder that a command runs in comes first, before an installed faceloop.

@@ -22,14 +22,22 @@ from ruamel.yaml import YAML
 from benchmarks import label_project
 from benchmarks.label_project import CHROMIUM, chromium
 from demo.batch import draw_batch
-from faceloop.base.tables import as_table, write_array, write_csv, write_parquet
-from faceloop.crops.face_table import FACES, FACES_DIR, LANDMARKS, read_batch
+from faceloop.base.storage import (
+    DUPLICATES_DIR,
+    EMBEDDINGS_DIR,
+    FACES_DIR,
+    LABELLED_DIR,
+    write_array,
+    write_csv,
+    write_parquet,
+)
+from faceloop.base.tables import as_table
+from faceloop.crops.face_table import FACES, LANDMARKS, read_batch
 from faceloop.crops.packs import crops_path, write_crops
 from faceloop.faces.sources import PRELOAD
-from faceloop.pool.features import EMBEDDINGS_DIR
-from faceloop.pool.labelled import DUPLICATES, DUPLICATES_DIR, LABELLED, LABELLED_DIR
+from faceloop.pool.labelled import DUPLICATES, LABELLED
 from faceloop.pool.queue import QUEUE, queue_rows
-from faceloop.workers import engine
+from faceloop.workers import dispatch
 from stages import (
     balance,
     embed,
@@ -51,6 +59,10 @@ from stages import (
 set_forkserver_preload([*PRELOAD, "faceloop.embedding.shards"])
 ensure_running()
 
+BEHIND_THE_FACES = (
+    *(merge_labels, train, eval_overfit, eval_iteration, eval_shadow, gate, balance),
+    *(sample_validation, sample_uncertain, sample_diverse, sample_relabel),
+)
 ROOT = Path(__file__).resolve().parents[1]
 CLASSES = ["none", "glasses", "sunglasses"]
 # Small enough that a whole round takes a blink.
@@ -181,10 +193,15 @@ class Project:
     def repro(self) -> None:
         """Run all stages behind the faces, as `dvc repro` would."""
         with self.here():
-            for name in (self.get("rounds.accepted"), self.get("rounds.candidate")):
-                merge_labels.main(name)
-                train.main(name)
-            for stage in (eval_overfit, eval_iteration, eval_shadow, gate, balance):
+            for stage in (
+                merge_labels,
+                train,
+                eval_overfit,
+                eval_iteration,
+                eval_shadow,
+                gate,
+                balance,
+            ):
                 stage.main()
             for stage in (sample_validation, sample_uncertain, sample_diverse, sample_relabel):
                 stage.main()
@@ -271,7 +288,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 def in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let the local engine work in this process, where what a test patches is seen."""
     monkeypatch.setattr(
-        engine, "run_here", lambda work, shards, workers: ((one, work(one)) for one in shards)
+        dispatch, "run_here", lambda work, shards, workers: ((one, work(one)) for one in shards)
     )
     yield
     faulthandler.cancel_dump_traceback_later()  # a worker that says nothing more is ended

@@ -7,21 +7,26 @@ import pandas as pd
 import pytest
 
 from faceloop.base.errors import FaceloopError
-from faceloop.base.tables import as_table, read_csv, read_json, write_parquet
+from faceloop.base.rounds import rounds_up_to
+from faceloop.base.storage import FACES_DIR, write_parquet
+from faceloop.base.tables import as_table
 from faceloop.commands.rounds.history import read_conflicts
 from faceloop.commands.rounds.state import read_state
-from faceloop.crops.face_table import FACES_DIR, read_batch
+from faceloop.commands.settings import read_settings
+from faceloop.crops.face_table import read_batch, read_faces
 from faceloop.labels.adjudication import adjudicate, disagreements, standing_decisions
 from faceloop.labels.adjudication_files import (
     adjudication_path,
     read_adjudications,
+    read_rounds,
     sole_writer,
     with_adjudications,
     write_adjudications,
 )
 from faceloop.labels.columns import ADJUDICATIONS
-from faceloop.labels.vote_files import read_votes
-from faceloop.pool.labelled import LABELLED
+from faceloop.labels.label_figures import summarise_labels
+from faceloop.labels.merging import merge_rounds
+from faceloop.labels.vote_files import known_rounds, read_votes
 from stages import merge_labels
 
 SEED, FIRST, SECOND = "o00-i00", "o01-i00", "o01-i01"
@@ -42,9 +47,14 @@ def settle(round_name: str, *rows: tuple[str, ...]) -> None:
 
 
 def merged(round_name: str) -> tuple[pd.DataFrame, dict[str, Any]]:
-    merge_labels.main(round_name)
-    table = read_csv(merge_labels.LABELLED_DIR / f"{round_name}.csv", LABELLED)
-    return table.set_index("face_id"), read_json(merge_labels.LABELLED_DIR / f"{round_name}.json")
+    """Merge the rounds up to one as merge_labels does; return the table and the figures."""
+    settings = read_settings()
+    rounds = rounds_up_to(round_name, known_rounds(settings.rounds))
+    said = read_rounds(rounds, settings.classes)
+    faces = read_faces(settings.batches, said.queues)
+    found = merge_rounds(*said, faces, round_name, settings)
+    figures = summarise_labels(found, said.queues, round_name, settings)
+    return found.labelled.set_index("face_id"), figures
 
 
 @pytest.fixture
@@ -220,10 +230,14 @@ def test_adjudications_outlive_a_re_extraction_and_none_is_lost_in_silence(
     faces["face_id"] = "new" + faces["face_id"].str[3:]
     faces[["x0", "x1"]] += 4
     write_parquet(faces.drop(index=1), FACES_DIR / "pool.parquet")
+    merge_labels.main()
     table, figures = merged(SECOND)
     assert table.loc["new" + one[3:], "label"] == "sunglasses"
     assert (figures["adjudicated"], figures["adjudications_unplaced"]) == (1, 1)
-    assert f"labels/{SEED}/adjudication.csv: face {two} is found no more" in capsys.readouterr().out
+    assert (
+        f"labels/{SEED}/adjudication.csv: face {two} of pool is found no more"
+        in capsys.readouterr().out
+    )
     found = read_conflicts(read_state())
     assert set(found.every["face_id"]) == set(rounds.ids[:4]) - {two}
     assert set(found.open["face_id"]) == set(rounds.ids[2:4])
@@ -251,7 +265,7 @@ def test_a_wrong_row_stops_with_file_row_and_remedy(
     head = "face_id,label,adjudicator,labelled_at,note\n"
     adjudication_path(SEED).write_text(head + row.format(rounds.ids[0], NOON) + "\n")
     with pytest.raises(FaceloopError) as error:
-        merge_labels.main(SEED)
+        merge_labels.main()
     for word in words:
         assert word in str(error.value)
 
@@ -260,7 +274,7 @@ def test_a_face_that_nobody_voted_on_cannot_be_settled(rounds: Any) -> None:
     rounds.add_votes(SEED, "ana", {})
     settle(SEED, (rounds.ids[10], "none"))
     with pytest.raises(FaceloopError, match="nobody voted on it in labels/o00-i00"):
-        merge_labels.main(SEED)
+        merge_labels.main()
 
 
 def test_a_note_may_hold_anything_that_a_csv_can(rounds: Any) -> None:

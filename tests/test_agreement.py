@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from faceloop.base.tables import METRICS_DIR, read_json
+from faceloop.base.storage import METRICS_DIR, PLOTS_DIR, read_json
 from faceloop.gate.label_verdict import labels_agree, require_agreement
 from faceloop.labels.agreement import (
     Agreement,
@@ -20,7 +20,6 @@ from faceloop.labels.agreement import (
     several_people,
 )
 from faceloop.labels.params import MergeLabels
-from faceloop.pool.labelled import LABELLED_DIR
 from stages import gate, merge_labels
 
 SEED, FIRST = "o00-i00", "o01-i00"
@@ -276,10 +275,10 @@ def test_agreement_is_known_before_a_model_is_trained(project: Any) -> None:
     project.vote_truly(SEED)
     truth = project.truth()
     project.add_votes(SEED, "ben", {one: truth[one] for one in ids[:9]} | {ids[0]: "glasses"})
-    merge_labels.main(SEED)
-    blind = read_json(LABELLED_DIR / f"{SEED}.json")["blind"]
+    merge_labels.main()
+    blind = read_json(METRICS_DIR / "labels.json")["blind"]
     assert (blind["faces"], blind["groups"], blind["confused"]) == (9, 9, {"glasses and none": 1})
     assert blind["pairs"]["ana and ben"]["agreement"] == pytest.approx(8 / 9)
-    assert len(pd.read_csv(LABELLED_DIR / f"{SEED}.pairs.csv")) == 18
-    people = pd.read_csv(LABELLED_DIR / f"{SEED}.annotators.csv")
+    assert len(pd.read_csv(PLOTS_DIR / "labels_pairs.csv")) == 18
+    people = pd.read_csv(PLOTS_DIR / "labels_annotators.csv")
     assert people["annotator"].tolist() == ["ana", "ben"]

@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceloop.base.boxes import BOX, iou, label_by_truth, match_boxes, place_rows
+from faceloop.commands.labelling.vote import label_by_truth
+from faceloop.crops.boxes import BOX, iou, match_boxes
+from faceloop.labels.placing import place_rows
 
 
 def naive_iou(a: list[float], b: list[float]) -> float:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from faceloop.base import console
 from faceloop.base.atomic import replacing
 from faceloop.base.console import run_stage
 from faceloop.base.errors import FaceloopError
@@ -46,7 +47,8 @@ def test_what_a_crash_left_is_written_over(tmp_path: Path) -> None:
 def test_a_stages_error_is_one_line_and_exit_code_2(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["stage", "word"])
+    monkeypatch.setattr(sys, "argv", ["gate.py", "word"])
+    monkeypatch.setattr(console, "check_engine", lambda stage: None)
 
     def main(word: str) -> None:
         raise FaceloopError(f"{word} is wrong: do this")

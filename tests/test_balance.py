@@ -20,7 +20,7 @@ from faceloop.balance.known_sources import read_sources
 from faceloop.balance.params import Balance
 from faceloop.balance.targets import against_targets
 from faceloop.base.errors import FaceloopError
-from faceloop.base.tables import METRICS_DIR
+from faceloop.base.storage import METRICS_DIR
 from faceloop.commands import cli
 from stages import balance
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from faceloop.base.errors import FaceloopError
-from faceloop.crops.face_table import FACES_DIR
+from faceloop.base.storage import FACES_DIR
 from faceloop.faces.extracted import WORK_DIR
 from stages import extract_faces
 

@@ -13,7 +13,7 @@ from torch.nn.functional import interpolate
 from demo.person import sample_person
 from demo.scene import draw_photo
 from demo.traits import EYEWEAR
-from faceloop.base.boxes import iou
+from faceloop.crops.boxes import iou
 from faceloop.faces import detection, networks
 from faceloop.faces.areas import WINDOW_PX, crop, resample, summed_areas
 from faceloop.faces.detection import detect, locate, refine

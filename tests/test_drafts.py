@@ -9,12 +9,12 @@ import pytest
 
 from benchmarks.label_project import make_project
 from faceloop.base.errors import FaceloopError
-from faceloop.base.params import read_params
 from faceloop.commands.cli import main
 from faceloop.commands.labelling.page import drafts
 from faceloop.commands.labelling.page.drafts import Action, Answer, Draft, draft_path, read_draft
 from faceloop.commands.labelling.page.guidelines import blocks, read_guidelines
 from faceloop.commands.labelling.page.session import Refused, Session, by_cluster, labels_with_keys
+from faceloop.commands.settings import read_settings
 from faceloop.labels.vote_files import read_queue
 
 ROUND = "o00-i00"
@@ -61,7 +61,7 @@ def ids() -> list[str]:
 
 
 def session(annotator: str = "ana") -> Session:
-    return Session(read_params(), read_queue(ROUND), annotator)
+    return Session(read_settings(), read_queue(ROUND), annotator)
 
 
 def run(capsys: Any, *words: str) -> tuple[int, str]:
@@ -197,7 +197,7 @@ def test_an_unknown_face_or_label_is_refused_and_nothing_is_kept(project: Path) 
 
 
 def test_the_grid_is_for_the_seed_round(project: Path) -> None:
-    settings = read_params()
+    settings = read_settings()
     later = settings.model_copy(
         update={"rounds": settings.rounds.model_copy(update={"candidate": "o01-i00"})}
     )

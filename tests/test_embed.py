@@ -15,7 +15,8 @@ from facenet_pytorch.models.mtcnn import ONet
 
 from faceloop.base.digest import sha256_of
 from faceloop.base.errors import FaceloopError
-from faceloop.base.params import read_params
+from faceloop.base.storage import EMBEDDINGS_DIR
+from faceloop.commands.settings import read_settings
 from faceloop.crops.face_table import read_batch
 from faceloop.embedding import shards
 from faceloop.embedding.embedder import (
@@ -33,7 +34,7 @@ from faceloop.embedding.embedder import (
 )
 from faceloop.embedding.params import OnnxInput
 from faceloop.embedding.shards import CropShard, cut_shards, embed_shard
-from faceloop.pool.features import EMBEDDINGS_DIR, read_embeddings
+from faceloop.pool.features import read_embeddings
 from faceloop.weights import loading as weights
 from faceloop.weights.loading import (
     DOWNLOADED,
@@ -58,7 +59,7 @@ def crops(n: int, seed: int = 0) -> np.ndarray:
 
 def settings_of(project: Any, model: str) -> Any:
     project.set({"embed.model": model})
-    return read_params().embed
+    return read_settings().embed
 
 
 def test_rows_have_length_1_and_follow_the_table(project: Any) -> None:
@@ -240,7 +241,7 @@ def test_onnx_takes_its_pixels_from_memory_on_any_machine(project: Any) -> None:
     pytest.importorskip("onnxruntime")
     write_onnx(onnx_path(project, "flat"))
     settings = settings_of(project, "models/embedders/flat.onnx")
-    embedder = embedder_of(load_network(settings, CUDA), settings, 0.2, CUDA)
+    embedder = embedder_of(load_network(settings.model, CUDA), settings, 0.2, CUDA)
     assert embedder.device == CPU and embedder(crops(2)).shape == (2, 48)
 
 
@@ -322,7 +323,7 @@ def test_a_damaged_download_says_what_to_delete(
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
     with pytest.raises(FaceloopError, match=r"webface\.pt is damaged; delete it and run again"):
-        load_network(settings_of(project, "casia-webface"), CPU)
+        load_network("casia-webface", CPU)
 
 
 def test_a_download_goes_where_facenet_pytorch_looks_and_is_verified_before_it_is_read(
@@ -338,7 +339,7 @@ def test_a_download_goes_where_facenet_pytorch_looks_and_is_verified_before_it_i
     monkeypatch.setattr(weights, "download_url_to_file", other_file)
     monkeypatch.setattr(torch, "load", None)
     with pytest.raises(FaceloopError) as found:
-        load_network(settings_of(project, "vggface2"), CPU)
+        load_network("vggface2", CPU)
     assert asked[0].endswith("/v2.2.9/20180402-114759-vggface2.pt")
     path = project.root / "torch/checkpoints" / DOWNLOADED["vggface2"]
     for part in (str(path), sha256_of(path), weights.SHA256[path.name], "delete it and run again"):
@@ -382,7 +383,7 @@ def test_work_and_shards_can_be_sent_to_another_process(project: Any) -> None:
 def test_a_batch_size_is_auto_or_a_number(project: Any, value: Any) -> None:
     project.set({"embed.batch_size": value})
     with pytest.raises(FaceloopError, match=r"embed\.batch_size: found .*; allowed: auto, or"):
-        read_params()
+        read_settings()
 
 
 def test_cuda_where_there_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -433,7 +434,7 @@ def test_an_onnx_model_gets_the_pixels_that_params_describe(
 ) -> None:
     pytest.importorskip("onnxruntime")
     write_onnx(onnx_path(project, "flat"), batch)
-    session = load_network(settings_of(project, "models/embedders/flat.onnx"), CPU)
+    session = load_network("models/embedders/flat.onnx", CPU)
     asked = OnnxInput(channels=channels, mean=100.0, scale=50.0)
     flat = np.repeat(np.array([[[[10, 60, 110]]], [[[210, 160, 0]]]]), 16, axis=1)
     flat = np.broadcast_to(flat, (2, 16, 16, 3)).astype(np.uint8)
@@ -456,11 +457,11 @@ def test_an_onnx_model_embeds_a_batch(project: Any) -> None:
 def test_a_missing_onnx_file_is_named(project: Any) -> None:
     pytest.importorskip("onnxruntime")
     with pytest.raises(FaceloopError, match=r"embedders/no\.onnx is not here; allowed: the pa"):
-        load_network(settings_of(project, "models/embedders/no.onnx"), CPU)
+        load_network("models/embedders/no.onnx", CPU)
 
 
 def test_a_damaged_onnx_file_is_named(project: Any) -> None:
     pytest.importorskip("onnxruntime")
     onnx_path(project, "bad").write_bytes(b"no model")
     with pytest.raises(FaceloopError, match=r"bad\.onnx"):
-        load_network(settings_of(project, "models/embedders/bad.onnx"), CPU)
+        load_network("models/embedders/bad.onnx", CPU)

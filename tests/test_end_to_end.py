@@ -72,7 +72,7 @@ def test_a_rejected_round_leaves_training(project: Path) -> None:
     params = params.replace("accepted: o01-i00", "accepted: o00-i00")
     params = params.replace("rejected: []", "rejected: [o01-i00]")
     (rejected / "params.yaml").write_text(params)
-    sh("dvc repro --single-item merge_labels@o01-i01", rejected)
+    sh("dvc repro --single-item merge_labels", rejected)
     table = pd.read_csv(rejected / "data/labelled/o01-i01.csv")
     assert set(table.loc[table["round"] == "o01-i00", "split"]) == {"unused"}
     assert (table.loc[table["round"] == "o01-i01", "split"] == "train").any()

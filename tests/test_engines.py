@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from faceloop.workers.ahead import map_ahead
-from faceloop.workers.engine import count_workers, map_shards
+from faceloop.workers.dispatch import count_workers, map_shards
 from faceloop.workers.local import Lost, run_here, still_alive
 from faceloop.workers.params import Engine
 

@@ -13,11 +13,12 @@ import pandas as pd
 import pytest
 
 from benchmarks.label_studio_project import VOTES as TOLD
-from faceloop.base.tables import as_table, write_parquet
+from faceloop.base.storage import FACES_DIR, write_parquet
+from faceloop.base.tables import as_table
 from faceloop.commands.cli import main
 from faceloop.commands.exchange import said as limits
 from faceloop.commands.labelling.page.session import labels_with_keys
-from faceloop.crops.face_table import FACES, FACES_DIR, read_batch
+from faceloop.crops.face_table import FACES, read_batch
 from faceloop.crops.packs import crops_path, read_crops, write_crops
 from faceloop.labels.vote_files import read_queue, write_queue
 from faceloop.model.head import predict

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from test_house import reached_by
+from test_house import package_of, reached_from
 
-from faceloop.base.boxes import boxes_of, iou, match_boxes
+from faceloop.base.code import WITHOUT_RESULT
 from faceloop.base.digest import sha256_of
-from faceloop.base.params import read_params
-from faceloop.base.tables import as_table, read_csv
-from faceloop.crops.face_table import FACES, FACES_DIR, LANDMARKS, read_batch
+from faceloop.base.storage import FACES_DIR, read_csv
+from faceloop.base.tables import as_table
+from faceloop.commands.settings import read_settings
+from faceloop.crops.boxes import boxes_of, iou, match_boxes
+from faceloop.crops.face_table import FACES, LANDMARKS, read_batch
 from faceloop.crops.packs import decode_crop, read_crops
 from faceloop.faces.extracted import WORK_DIR, is_finished, read_rejected, writing
 from faceloop.faces.face import REJECTED
@@ -288,7 +291,7 @@ def test_work_that_fails_leaves_nothing(project: Any) -> None:
 @pytest.mark.parametrize("change", [{"margin": 0.3}, {"faces_per_track": 5}])
 def test_work_of_other_params_is_not_taken(drawn: Any, change: dict[str, Any]) -> None:
     with drawn.here():
-        settings = read_params().extract_faces
+        settings = read_settings().extract_faces
         source = Source(Path("data/raw/drawn/videos/walk.mp4"), "0" * 64)
         other = folder_of(source, settings.model_copy(update=change))
         assert folder_of(source, settings) != other
@@ -350,11 +353,16 @@ def test_of_a_track_no_more_faces_are_kept_than_asked_for(project: Any, drawn: A
 
 
 def test_the_key_of_finished_work_covers_all_code_that_it_depends_on() -> None:
-    names = {f"stages/{name.replace('.', '/')}.py" for name in CODE}
-    # These decide nothing about a face, or what they decide is in the settings' values.
-    contracts = {f"stages/core/{name}.py" for name in ("errors", "records", "rounds", "settings")}
-    others = {"faceloop/workers/local.py", "faceloop/base/atomic.py", "stages/files/tables.py"}
-    assert names == reached_by("shards.sources") - contracts - others
+    source = Path(find_spec("faceloop.faces.sources").origin)
+    reached = {package_of(name) for name in reached_from(source)} | {"faces"}
+    assert set(CODE) == reached - {*WITHOUT_RESULT}
+
+
+def test_the_key_of_finished_work_is_not_of_how_long_a_source_may_take(project: Any) -> None:
+    source, settings = Source(Path("a.jpg"), "0" * 64), read_settings().extract_faces
+    patient = settings.model_copy(update={"stall_seconds": 9999.0})
+    closer = settings.model_copy(update={"min_face_px": 48})
+    assert folder_of(source, patient) == folder_of(source, settings) != folder_of(source, closer)
 
 
 def test_a_batch_of_nothing_but_bad_files_gives_empty_tables(project: Any) -> None:

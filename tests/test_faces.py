@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageFilter
 from scipy.ndimage import gaussian_filter
 
-from faceloop.base.params import read_params
+from faceloop.commands.settings import read_settings
 from faceloop.crops.face_table import FACES
 from faceloop.faces.face import (
     Detections,
@@ -170,7 +170,7 @@ def test_a_smear_is_rejected_in_dim_light_as_in_bright() -> None:
     smear = gaussian_filter(noise, 14)[20:180, 20:180]
     smear = (smear - smear.mean()) / smear.std()
     found = [sharpness(picture(128 + contrast * smear)) for contrast in (50, 25, 12)]
-    assert max(found) < read_params(ROOT / "params.yaml").extract_faces.min_sharpness
+    assert max(found) < read_settings(ROOT / "params.yaml").extract_faces.min_sharpness
 
 
 def test_sharpness_falls_with_blur() -> None:

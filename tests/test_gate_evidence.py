@@ -8,8 +8,8 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 
 from faceloop.base.errors import FaceloopError
-from faceloop.base.params import read_params
-from faceloop.base.tables import read_csv, read_json, write_csv
+from faceloop.base.storage import read_csv, read_json, write_csv
+from faceloop.commands.settings import read_settings
 from faceloop.evaluation.comparison import Judged
 from faceloop.evaluation.evidence import read_held_out, read_whole_batch
 from faceloop.evaluation.held_out import WholeBatch
@@ -60,23 +60,23 @@ def test_weights_are_the_inverse_of_the_inclusion_probability(second_round: Any)
         table.loc[validation, "cluster"] = 2
 
     edit_labelled(FIRST, draw)
-    found = read_held_out("validation", read_params())
+    found = read_held_out("validation", read_settings())
     assert found.weights is not None and found.strata is not None
     assert found.weights.mean() == pytest.approx(1)
     assert found.weights[3:] / found.weights[:1] == pytest.approx(4)
-    assert read_held_out("overfit", read_params()).weights is None
+    assert read_held_out("overfit", read_settings()).weights is None
 
 
 def test_faces_of_a_queue_without_probabilities_count_alike(second_round: Any) -> None:
     table = read_csv(gate.LABELLED_DIR / f"{FIRST}.csv", LABELLED)
     blank = table.assign(inclusion_probability=np.nan)
     write_csv(blank, gate.LABELLED_DIR / f"{FIRST}.csv")
-    found = read_held_out("validation", read_params())
+    found = read_held_out("validation", read_settings())
     assert found.weights is None and found.strata is None
 
 
 def test_the_whole_batch_is_the_known_and_the_rest(second_round: Any) -> None:
-    batch = read_whole_batch(read_params())
+    batch = read_whole_batch(read_settings())
     labelled = read_csv(f"data/labelled/{FIRST}.csv", LABELLED)
     before = labelled[labelled["round"] != FIRST]
     assert len(batch.truth) == len(before) == 20
@@ -92,7 +92,7 @@ def test_unusable_answers_shrink_the_rest(second_round: Any) -> None:
         table.loc[table.index[asked][:3], "label"] = "unsure"
 
     edit_labelled(FIRST, unsure)
-    assert read_whole_batch(read_params()).rest == 60 * 9 / 12
+    assert read_whole_batch(read_settings()).rest == 60 * 9 / 12
 
 
 def test_the_gate_tells_of_looks_whole_batch_and_agreement(second_round: Any) -> None:

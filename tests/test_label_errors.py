@@ -7,12 +7,20 @@ import pandas as pd
 import pytest
 from cleanlab.rank import get_label_quality_scores
 
-from faceloop.base.params import read_params
-from faceloop.base.tables import read_csv, read_json, write_parquet
+from faceloop.base.storage import (
+    FACES_DIR,
+    LABELLED_DIR,
+    METRICS_DIR,
+    QUEUE_DIR,
+    read_csv,
+    read_json,
+    write_parquet,
+)
 from faceloop.commands.rounds.state import read_state
-from faceloop.crops.face_table import FACES_DIR, read_batch
-from faceloop.pool.labelled import LABELLED, LABELLED_DIR
-from faceloop.pool.queue import QUEUE, QUEUE_DIR
+from faceloop.commands.settings import read_settings
+from faceloop.crops.face_table import read_batch
+from faceloop.pool.labelled import LABELLED
+from faceloop.pool.queue import QUEUE
 from faceloop.pool.splits import next_overfit_groups
 from faceloop.sampling.label_errors import label_quality, most_suspicious
 from stages import gate, merge_labels, sample_relabel, train
@@ -49,7 +57,7 @@ def labelled() -> pd.DataFrame:
 def wrong(second_round: Any) -> Any:
     """The judged first round with two of its training labels wrong, in `flipped`."""
     table = labelled()
-    held_out = next_overfit_groups(table, read_params())
+    held_out = next_overfit_groups(table, read_settings())
     free = table[(table["split"] == "train") & ~table["group"].isin(held_out)]
     second_round.flipped = free.index[free["round"] == FIRST][:2].tolist()
     truth = second_round.truth()
@@ -58,8 +66,8 @@ def wrong(second_round: Any) -> Any:
     votes = {one: truth[one] for one in queue}
     votes |= {one: turned[truth[one]] for one in second_round.flipped}
     second_round.add_votes(FIRST, "ana", votes)
-    merge_labels.main(FIRST)
-    train.main(FIRST)
+    merge_labels.main()
+    train.main()
     second_round.set({"sample_relabel.share": 0.25})
     return second_round
 
@@ -84,15 +92,15 @@ def test_what_judges_a_model_is_never_doubted(wrong: Any) -> None:
     table, queue = labelled(), doubted()
     rows = table.loc[queue["face_id"]]
     assert len(rows) == 8 and set(rows["split"]) == {"train"}
-    assert not set(rows["group"]) & next_overfit_groups(table, read_params())
+    assert not set(rows["group"]) & next_overfit_groups(table, read_settings())
 
 
 def test_a_face_that_two_people_saw_is_not_doubted(wrong: Any) -> None:
     one, other = wrong.flipped
     truth = wrong.truth()
     wrong.add_votes(FIRST, "ben", {one: labelled().loc[one, "label"]})
-    merge_labels.main(FIRST)
-    train.main(FIRST)
+    merge_labels.main()
+    train.main()
     asked = set(doubted()["face_id"])
     assert one not in asked and other in asked and truth[one] != labelled().loc[one, "label"]
 
@@ -110,7 +118,7 @@ def test_a_face_is_asked_again_once(wrong: Any) -> None:
     ask_again(wrong, one)
     wrong.add_votes(SECOND, "ana", {one: labelled().loc[one, "label"]})
     for stage in (merge_labels, train):
-        stage.main(SECOND)
+        stage.main()
     asked = set(doubted()["face_id"])
     assert one not in asked and other in asked
 
@@ -125,18 +133,18 @@ def test_a_face_that_was_doubted_keeps_all_its_votes_when_its_id_changes(wrong: 
     new = "new" + one[3:]
     wrong.write_table(queue.assign(face_id=new), wrong.queue(SECOND))
     wrong.add_votes(SECOND, "ben", {new: wrong.truth()[new]})
-    merge_labels.main(SECOND)
+    merge_labels.main()
     table = read_csv(LABELLED_DIR / f"{SECOND}.csv", LABELLED)
     row = table[table["face_id"] == new]
     assert row[["label", "votes", "round"]].to_numpy().tolist() == [["unresolved", 2, FIRST]]
-    assert read_json(LABELLED_DIR / f"{SECOND}.json")["unplaced"] == 0
+    assert read_json(METRICS_DIR / "labels.json")["unplaced"] == 0
 
 
 def test_a_second_opinion_that_differs_takes_the_face_out_of_training(wrong: Any) -> None:
     one = wrong.flipped[0]
     ask_again(wrong, one)
     wrong.add_votes(SECOND, "ben", {one: wrong.truth()[one]})
-    merge_labels.main(SECOND)
+    merge_labels.main()
     row = read_csv(LABELLED_DIR / f"{SECOND}.csv", LABELLED).set_index("face_id").loc[one]
     assert (row["label"], row["split"], row["votes"]) == ("unresolved", "unused", 2)
 

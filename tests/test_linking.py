@@ -8,25 +8,28 @@ from conftest import jpeg
 from PIL import Image
 
 from faceloop.base.errors import FaceloopError
-from faceloop.base.params import read_params
-from faceloop.base.tables import (
+from faceloop.base.storage import (
+    DUPLICATES_DIR,
+    EMBEDDINGS_DIR,
+    LABELLED_DIR,
     METRICS_DIR,
-    as_table,
+    QUEUE_DIR,
     read_csv,
     read_json,
     read_parquet,
     write_array,
     write_parquet,
 )
+from faceloop.base.tables import as_table
+from faceloop.commands.settings import read_settings
 from faceloop.crops.face_table import read_batch
 from faceloop.crops.packs import crops_path, encode_crop, write_crops
 from faceloop.duplicates import neighbours
 from faceloop.duplicates.linking import INNER_PX, SMALL_PX, likeness, link_copies
 from faceloop.duplicates.neighbours import Pairs, cells, near_pairs
-from faceloop.pool.features import EMBEDDINGS_DIR
-from faceloop.pool.labelled import DUPLICATES, DUPLICATES_DIR, LABELLED, LABELLED_DIR
+from faceloop.pool.labelled import DUPLICATES, LABELLED
 from faceloop.pool.open_faces import open_pool
-from faceloop.pool.queue import QUEUE, QUEUE_DIR
+from faceloop.pool.queue import QUEUE
 from faceloop.pool.reading import read_distinct, read_pool
 from stages import eval_iteration, gate, link_duplicates, sample_validation
 
@@ -192,7 +195,7 @@ def test_a_linked_face_is_not_asked_and_its_label_settles_its_original(twins: An
     sample_validation.main()
     assert copy not in set(read_csv(QUEUE_DIR / "validation.csv", QUEUE)["face_id"])
     twins.add_labelled("o00-i00", [{"face_id": copy, "group": "pool/011.jpg"}])
-    faces, _, labelled = read_pool(read_params())
+    faces, _, labelled = read_pool(read_settings())
     still_open = faces["face_id"][open_pool(faces, labelled, ()).open]
     assert still_open.tolist() == twins.ids[1:11]
 

@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from faceloop.base.boxes import BOX
 from faceloop.commands.cli import COMMANDS, main
 from faceloop.commands.rounds import next_round
+from faceloop.crops.boxes import BOX
 from faceloop.crops.face_table import read_batch
 from stages import sample_diverse, sample_uncertain, sample_validation
 

@@ -6,11 +6,14 @@ import pandas as pd
 import pytest
 
 from faceloop.base.errors import FaceloopError
-from faceloop.base.params import read_params
 from faceloop.base.rounds import next_round, outer_of, rounds_up_to
-from faceloop.base.tables import read_csv, read_json, write_parquet
-from faceloop.crops.face_table import FACES_DIR, read_batch
-from faceloop.pool.labelled import LABELLED
+from faceloop.base.storage import FACES_DIR, write_parquet
+from faceloop.commands.settings import read_settings
+from faceloop.crops.face_table import read_batch, read_faces
+from faceloop.labels.adjudication_files import read_rounds
+from faceloop.labels.label_figures import summarise_labels
+from faceloop.labels.merging import merge_rounds
+from faceloop.labels.vote_files import known_rounds
 from faceloop.pool.splits import next_overfit_groups
 from stages import merge_labels
 
@@ -18,9 +21,13 @@ SEED, FIRST, SECOND = "o00-i00", "o01-i00", "o01-i01"
 
 
 def merged(round_name: str) -> tuple[pd.DataFrame, dict[str, Any]]:
-    merge_labels.main(round_name)
-    table = read_csv(merge_labels.LABELLED_DIR / f"{round_name}.csv", LABELLED)
-    return table, read_json(merge_labels.LABELLED_DIR / f"{round_name}.json")
+    """Merge the rounds up to one as merge_labels does; return the table and the figures."""
+    settings = read_settings()
+    rounds = rounds_up_to(round_name, known_rounds(settings.rounds))
+    said = read_rounds(rounds, settings.classes)
+    faces = read_faces(settings.batches, said.queues)
+    found = merge_rounds(*said, faces, round_name, settings)
+    return found.labelled, summarise_labels(found, said.queues, round_name, settings)
 
 
 def split_of(table: pd.DataFrame) -> dict[str, str]:
@@ -82,11 +89,11 @@ def test_the_next_outer_iteration_draws_another_from_all_that_is_old(three_round
 
 def test_the_first_over_fitting_set_is_foreseen_while_the_seed_is_judged(three_rounds: Any) -> None:
     three_rounds.set({"rounds.accepted": "prior", "rounds.candidate": SEED})
-    foreseen = next_overfit_groups(merged(SEED)[0], read_params())
+    foreseen = next_overfit_groups(merged(SEED)[0], read_settings())
     three_rounds.set({"rounds.accepted": SEED, "rounds.candidate": FIRST})
     table, _ = merged(FIRST)
     assert foreseen == set(table.loc[table["split"] == "overfit", "group"]) != set()
-    assert next_overfit_groups(table, read_params()) == foreseen
+    assert next_overfit_groups(table, read_settings()) == foreseen
 
 
 def test_validation_faces_judge_their_round_and_train_the_next(three_rounds: Any) -> None:
@@ -212,6 +219,7 @@ def test_votes_outlive_a_re_extraction(three_rounds: Any) -> None:
 
 def test_a_vote_whose_face_is_gone_is_counted_and_named(three_rounds: Any, capsys: Any) -> None:
     extract_again(three_rounds, shift=0, lose=(3, 21))
+    merge_labels.main()
     table, figures = merged(SECOND)
     assert (figures["unplaced"], figures["re_anchored"]) == (2, 42)
     assert len(table) == 42 and figures["votes"] == 44
@@ -226,13 +234,13 @@ def test_a_vote_whose_face_is_gone_is_counted_and_named(three_rounds: Any, capsy
 def test_a_vote_for_an_unknown_class_stops_the_stage(three_rounds: Any) -> None:
     three_rounds.add_votes(SEED, "ben", {three_rounds.ids[0]: "monocle"})
     with pytest.raises(FaceloopError, match=r"labels/o00-i00/ben\.csv:2: unknown class 'monocle'"):
-        merge_labels.main(SEED)
+        merge_labels.main()
 
 
 def test_the_same_labels_give_the_same_bytes(three_rounds: Any) -> None:
-    merged(SECOND)
+    merge_labels.main()
     first = three_rounds.snapshot()
-    merged(SECOND)
+    merge_labels.main()
     assert three_rounds.snapshot() == first
 
 

@@ -26,11 +26,11 @@ from benchmarks.label_project import (
     start_server,
 )
 from faceloop.base.errors import FaceloopError
-from faceloop.base.params import read_params
-from faceloop.base.tables import read_csv
+from faceloop.base.storage import read_csv
 from faceloop.commands.cli import main
 from faceloop.commands.labelling.page.drafts import Draft
 from faceloop.commands.labelling.page.pictures import Pictures
+from faceloop.commands.settings import read_settings
 from faceloop.faces.media import Unreadable
 from faceloop.labels.vote_files import queue_path, read_queue
 from faceloop.pool.queue import QUEUE
@@ -468,7 +468,7 @@ def test_the_documented_keys_are_the_pages() -> None:
     text = (ROOT / "docs/labelling.md").read_text(encoding="utf-8")
     table = text.partition("## Keys")[2].partition("## ")[0]
     told = set(re.findall(r"^\| `([^`]+)`", table, flags=re.MULTILINE))
-    html = (ROOT / "loop/page/index.html").read_text(encoding="utf-8")
+    html = (ROOT / "faceloop/commands/labelling/page/index.html").read_text(encoding="utf-8")
     printed = set(re.findall(r'aria-keyshortcuts="([^"]+)"', html)) - {"Enter"}
     assert told == printed | {"1", "u", "x"}
 
@@ -645,7 +645,7 @@ def test_a_video_frame_is_shown_with_the_face_in_the_box(
     make_project(tmp_path, 2, photos=1)
     (tmp_path / "data/raw" / BATCH / "walk.mp4").symlink_to(DEMO / "videos/walk.mp4")
     monkeypatch.chdir(tmp_path)
-    settings, queue = read_params(), read_queue(ROUND)
+    settings, queue = read_settings(), read_queue(ROUND)
     seen, unseen = queue["face_id"]
     box = {"x0": 182, "y0": 80, "x1": 220, "y1": 125}
     pictures = Pictures(queue.assign(source="walk.mp4", frame=[24, 23], **box), settings)
@@ -661,7 +661,7 @@ def test_a_queue_cannot_reach_outside_its_batch(
 ) -> None:
     (tmp_path / "data").symlink_to(laid / "data")
     monkeypatch.chdir(laid)
-    settings, queue = read_params(), read_queue(ROUND)
+    settings, queue = read_settings(), read_queue(ROUND)
     face_id = queue["face_id"][0]
     for source in ("../drawn/00.jpg", "/etc/hostname", f"../{BATCH}/../{BATCH}/00.jpg", "no.jpg"):
         pictures = Pictures(queue.assign(source=source), settings)
@@ -674,4 +674,4 @@ def test_a_crop_that_the_pack_lacks_is_named_before_anybody_starts(
 ) -> None:
     monkeypatch.chdir(laid)
     with pytest.raises(FaceloopError, match=r"drawn\.zip lacks face gone"):
-        Pictures(read_queue(ROUND).assign(face_id="gone"), read_params())
+        Pictures(read_queue(ROUND).assign(face_id="gone"), read_settings())

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from faceloop.base.blocks import Rounds
 from faceloop.base.errors import FaceloopError
-from faceloop.base.params import read_params
+from faceloop.commands.settings import read_settings
 from faceloop.labels.vote_files import known_rounds
 from stages import extract_faces
 
@@ -33,17 +33,17 @@ def edit(params: Path, pattern: str, replacement: str) -> int:
 
 def message_of(params: Path) -> str:
     with pytest.raises(FaceloopError) as error:
-        read_params(params)
+        read_settings(params)
     return str(error.value)
 
 
 def test_the_shipped_params_are_valid() -> None:
-    settings = read_params(ROOT / "params.yaml")
+    settings = read_settings(ROOT / "params.yaml")
     assert settings.pool == settings.batches[-1]
 
 
 def test_settings_cannot_be_changed() -> None:
-    settings = read_params(ROOT / "params.yaml")
+    settings = read_settings(ROOT / "params.yaml")
     with pytest.raises(ValidationError):
         settings.seed = 3  # type: ignore[misc]
 

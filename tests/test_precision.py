@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from faceloop.base.errors import FaceloopError
-from faceloop.base.params import read_params
+from faceloop.commands.settings import read_settings
 from faceloop.weights.loading import check_precision
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -67,4 +67,4 @@ def test_a_gpu_is_asked_in_place_of_the_processor(
 def test_no_machine_chooses_the_precision(project: Any, stage: str) -> None:
     project.set({f"{stage}.precision": "auto"})
     with pytest.raises(FaceloopError, match=r"found 'auto'; .*'float32' or 'bfloat16'"):
-        read_params()
+        read_settings()

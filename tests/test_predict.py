@@ -12,14 +12,13 @@ import pandas as pd
 import pytest
 import torch
 
-from faceloop.base.boxes import label_by_truth
 from faceloop.base.errors import FaceloopError
 from faceloop.commands.cli import main
-from faceloop.commands.labelling.vote import read_truth
+from faceloop.commands.labelling.vote import label_by_truth, read_truth
 from faceloop.commands.release import predict as predict_command
 from faceloop.commands.release.new_faces import Classifier
 from faceloop.commands.release.predict import summarise
-from faceloop.commands.release.reading import ReleasedModel, read_release
+from faceloop.commands.release.released_model import ReleasedModel, read_release
 from faceloop.commands.rounds import next_round
 from faceloop.crops.face_table import read_batch
 from faceloop.model.head import predict

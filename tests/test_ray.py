@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 
 from faceloop.base.errors import FaceloopError
-from faceloop.base.params import read_params
-from faceloop.crops.face_table import FACES_DIR
+from faceloop.base.storage import EMBEDDINGS_DIR, FACES_DIR
+from faceloop.commands.settings import read_settings
 from faceloop.faces.extracted import WORK_DIR
-from faceloop.pool.features import EMBEDDINGS_DIR
 from faceloop.workers import ray_data
-from faceloop.workers.engine import map_shards, threads_each
+from faceloop.workers.dispatch import map_shards, threads_each
 from faceloop.workers.local import Lost
 from faceloop.workers.params import Engine
 from stages import embed, extract_faces
@@ -92,7 +91,7 @@ def test_a_node_that_does_not_see_the_folder_says_so(project: Any) -> None:
 def test_an_address_of_ray_client_is_refused_with_the_one_that_works(project: Any) -> None:
     project.set({"engine.name": "ray", "engine.address": "ray://head:10001"})
     with pytest.raises(FaceloopError, match="'ray start --address=HEAD:6379'") as raised:
-        read_params()
+        read_settings()
     assert "\n" not in str(raised.value)
 
 

@@ -246,7 +246,7 @@ def test_letters_are_printed_and_answer_and_digits_do_not(project: Path, open_pa
 @pytest.fixture
 def checked(project: Path) -> Path:
     """The same with the labels merged, and what `dvc repro` would have made of them."""
-    merge_labels.main(ROUND)
+    merge_labels.main()
     return project
 
 

@@ -12,11 +12,9 @@ from conftest import CLASSES, Project, face_rows
 from PIL import Image
 
 from benchmarks.processors import BATCH, DECIDED, PROCESSORS, TRUTH, decide_on, differing, draw
-from faceloop.base.boxes import BOX
-from faceloop.base.tables import write_array, write_parquet
-from faceloop.crops.face_table import FACES_DIR
+from faceloop.base.storage import EMBEDDINGS_DIR, FACES_DIR, write_array, write_parquet
+from faceloop.crops.boxes import BOX
 from faceloop.crops.packs import crops_path, encode_crop, write_crops
-from faceloop.pool.features import EMBEDDINGS_DIR
 
 pytestmark = pytest.mark.skipif(
     platform.machine().lower() not in ("x86_64", "amd64"),

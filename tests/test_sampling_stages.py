@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceloop.base.tables import read_csv
+from faceloop.base.storage import QUEUE_DIR, read_csv
 from faceloop.crops.face_table import read_batch
 from faceloop.model.head import predict
 from faceloop.model.head_files import read_head
 from faceloop.pool.features import read_embeddings
-from faceloop.pool.queue import QUEUE, QUEUE_DIR
+from faceloop.pool.queue import QUEUE
 from faceloop.sampling.params import DIVERSITY
 from faceloop.sampling.uncertainty import STRATEGIES
 from stages import merge_labels, sample_diverse, sample_uncertain, sample_validation, train
@@ -21,9 +21,8 @@ SEED = "o00-i00"
 
 def sample(project: Any) -> dict[str, pd.DataFrame]:
     """Run the stages from the labels to the queue and return its three parts."""
-    name = project.get("rounds.candidate")
-    merge_labels.main(name)
-    train.main(name)
+    merge_labels.main()
+    train.main()
     for stage in (sample_validation, sample_uncertain, sample_diverse):
         stage.main()
     parts = ("validation", "uncertain", "diverse")

@@ -16,9 +16,9 @@ from safetensors.numpy import save
 
 from faceloop.base.digest import sha256_of
 from faceloop.base.errors import FaceloopError
-from faceloop.base.params import read_params
 from faceloop.commands.cli import main
 from faceloop.commands.repository import verify
+from faceloop.commands.settings import read_settings
 from faceloop.faces.media import RAW_DIR, Unreadable, read_pictures, source_name
 from faceloop.labels.vote_files import LONGEST_LINE, read_queue, read_vote_file
 from faceloop.model.head_files import read_head
@@ -155,7 +155,7 @@ def test_a_bomb_of_aliases_is_refused_before_it_unfolds(project: Any) -> None:
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30)]
     project.params.write_text(project.params.read_text() + "\n".join(lines) + "\n")
     with pytest.raises(FaceloopError, match=r"params.yaml:\d+: alias \*a0: write the value out"):
-        read_params()
+        read_settings()
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_params_of_a_strange_kind_are_refused_in_words(project: Any, value: str)
     text = project.params.read_text()
     project.params.write_text(text.replace("seed: 7", f"seed: {value}"))
     with pytest.raises(FaceloopError, match="params.yaml"):
-        read_params()
+        read_settings()
 
 
 # models
@@ -196,9 +196,9 @@ def test_downloaded_weights_that_carry_code_are_not_run(
         torch.save(
             {"weights": Harm(tmp_path / "harm")}, tmp_path / "checkpoints" / DOWNLOADED[name]
         )
-        settings = read_params(ROOT / "params.yaml").embed.model_copy(update={"model": name})
+        settings = read_settings(ROOT / "params.yaml").embed.model_copy(update={"model": name})
         with pytest.raises(FaceloopError, match="is damaged"):
-            load_network(settings, torch.device("cpu"))
+            load_network(settings.model, torch.device("cpu"))
     assert not (tmp_path / "harm").exists()
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceloop.base.tables import METRICS_DIR, read_csv
+from faceloop.base.storage import LABELLED_DIR, METRICS_DIR, read_csv
 from faceloop.commands.rounds.figure_lines import shadow_line
 from faceloop.evaluation.held_out import HeldOut
 from faceloop.evaluation.params import EvalShadow
@@ -19,7 +19,7 @@ from faceloop.evaluation.shadow import (
     split_arms,
 )
 from faceloop.model.head import Head
-from faceloop.pool.labelled import LABELLED, LABELLED_DIR
+from faceloop.pool.labelled import LABELLED
 from stages import eval_shadow
 
 WANTED = EvalShadow(bootstrap=400, confidence=0.95, bins=10, min_labels=5, sizes=3)

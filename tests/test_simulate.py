@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceloop.base.params import read_params
 from faceloop.commands.cli import main
+from faceloop.commands.settings import read_settings
 from faceloop.commands.simulation.simulated_loop import (
     Labelled,
     Plan,
@@ -41,7 +41,7 @@ def outside(project: Any) -> list[str]:
 
 
 def rows_of(pick: Any, plan: Plan, data: Labelled) -> list[dict[str, Any]]:
-    return list(learning_curve(data, CLASSES, pick, plan, read_params(), seed=0))
+    return list(learning_curve(data, CLASSES, pick, plan, read_settings(), seed=0))
 
 
 def test_tables_and_a_plot_are_written(outside: list[str], capsys: Any) -> None:
@@ -92,7 +92,7 @@ def test_the_projects_own_labels_serve_too(second_round: Any) -> None:
     words = ["--rounds", "2", "--round-size", "8", "--validation", "2", "--seeds", "1"]
     assert main(["simulate", *words]) == 0
     names = set(pd.read_csv("simulations/summary.csv")["strategy"])
-    assert names == {read_params().strategy, "article", "random"}
+    assert names == {read_settings().strategy, "article", "random"}
 
 
 @pytest.mark.parametrize(
@@ -127,12 +127,12 @@ class TestACurve:
     """The loop inside a simulation."""
 
     def test_pays_for_its_validation_labels(self, project: Any) -> None:
-        rows = rows_of(our_picker("margin/top", read_params()), Plan(12, 3, 4, 0.25), labelled())
+        rows = rows_of(our_picker("margin/top", read_settings()), Plan(12, 3, 4, 0.25), labelled())
         assert [row["labels"] for row in rows] == [12, 24, 36]
         assert [row["trained_on"] for row in rows] == [8, 20, 32]  # those of earlier rounds train
 
     def test_ends_when_the_pool_does(self, project: Any) -> None:
-        rows = rows_of(our_picker("random", read_params()), Plan(40, 9, 0, 0.25), labelled())
+        rows = rows_of(our_picker("random", read_settings()), Plan(40, 9, 0, 0.25), labelled())
         assert [row["labels"] for row in rows] == [40, 80, 90]
 
     def test_never_learns_from_the_test_set_nor_from_a_face_twice(self, project: Any) -> None:
@@ -153,13 +153,13 @@ class TestACurve:
     def test_starts_alike_for_every_strategy(self, project: Any) -> None:
         plan = Plan(12, 2, 0, 0.25)
         firsts = [
-            rows_of(our_picker(name, read_params()), plan, labelled())[0]
+            rows_of(our_picker(name, read_settings()), plan, labelled())[0]
             for name in ("random", "margin/top")
         ]
         assert firsts[0] == firsts[1]
 
     def test_picks_what_the_strategy_says(self, project: Any) -> None:
-        data, settings = labelled(), read_params()
+        data, settings = labelled(), read_settings()
         moments: list[Any] = []
         ours = our_picker("margin/top", settings)
 

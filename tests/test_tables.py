@@ -7,28 +7,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceloop.base import tables
 from faceloop.base.errors import FaceloopError
-from faceloop.base.params import read_params
-from faceloop.base.tables import (
-    as_table,
+from faceloop.base.storage import (
+    EMBEDDINGS_DIR,
     read_csv,
     read_json,
-    stacked,
     write_array,
     write_csv,
     write_json,
     write_parquet,
 )
+from faceloop.base.tables import as_table, stacked
+from faceloop.commands.settings import read_settings
 from faceloop.crops.face_table import FACES, read_batch, read_batch_rows, read_faces
 from faceloop.embedding.rows import writing_rows
-from faceloop.pool.features import (
-    EMBEDDINGS_DIR,
-    StoredEmbeddings,
-    embedding_width,
-    read_embeddings,
-    read_features,
-)
+from faceloop.pool import features
+from faceloop.pool.features import StoredEmbeddings, embedding_width, read_embeddings, read_features
 from faceloop.pool.labelled import LABELLED
 from faceloop.pool.queue import QUEUE
 from faceloop.pool.reading import read_pool
@@ -228,20 +222,20 @@ def test_embeddings_of_two_widths_are_refused(project: Any) -> None:
 def test_a_pool_without_a_batch_or_with_other_embeddings_is_refused(project: Any) -> None:
     project.add_batch("pool", photos=3)
     project.add_labelled("o00-i00")
-    assert len(read_pool(read_params()).faces) == 3
+    assert len(read_pool(read_settings()).faces) == 3
     write_parquet(read_batch("pool").iloc[:2], Path("data/faces/pool.parquet"))
     with pytest.raises(FaceloopError, match="has 2 faces and 3 embeddings: run 'dvc repro'"):
-        read_pool(read_params())
+        read_pool(read_settings())
     project.set({"batches": []})
     with pytest.raises(FaceloopError, match="batches is empty: run 'faceloop next --batch NAME'"):
-        read_pool(read_params())
+        read_pool(read_settings())
 
 
 def test_stored_embeddings_give_slices_and_positions_as_an_array_does(
     project: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.add_batch("pool", photos=9)
-    monkeypatch.setattr(tables, "GATHERED", 4)
+    monkeypatch.setattr(features, "GATHERED", 4)
     stored, whole = StoredEmbeddings("pool"), np.array(read_embeddings("pool"))
     assert (len(stored), stored.shape) == (9, (9, 8))
     for rows in (slice(2, 5), slice(7, 99), np.array([8, 0, 3, 3, 5, 1]), np.array([], int)):

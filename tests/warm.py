@@ -29,7 +29,7 @@ PACKAGES = (
     "sklearn.cluster", "sklearn.decomposition", "starlette.applications", "torch", "uvicorn",
 )  # fmt: skip
 COMMANDS = {"dvc": ["-m", "dvc"], "faceloop": ["-m", "faceloop.commands.cli"], "python": []}
-OURS = ("dvc.", "loop.", "stages.")
+OURS = ("dvc.", "faceloop.", "stages.", "demo.")
 CLIENT = """#!{python} -IS
 import json, os, signal, socket, sys
 words = [*{words}, *sys.argv[1:]]

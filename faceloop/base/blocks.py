@@ -1,8 +1,11 @@
-"""Blocks of params.yaml: validated, frozen, and nothing in them that no one asked for."""
+"""What code reads of params.yaml: validated, frozen, and declared as a type.
+
+The numbers' reasons stand in params.yaml beside them; here stand only types and limits.
+"""
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from faceloop.base.rounds import PRIOR, is_round, order_of
 
@@ -22,6 +25,16 @@ def _auto_or_count(value: Any) -> Any:
     return value
 
 
+def _each_once(names: list[str]) -> list[str]:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"{twice[0]!r} is named twice; allowed: each name once")
+    return names
+
+
+Seed = Annotated[int, Field(ge=0)]
+Classes = Annotated[list[Name], Field(min_length=2), AfterValidator(_each_once)]
+Batches = Annotated[list[Name], AfterValidator(_each_once)]
 AutoOrCount = Annotated[Literal["auto"] | int, BeforeValidator(_auto_or_count)]
 
 
@@ -29,6 +42,21 @@ class Block(BaseModel):
     """A block of params.yaml: no unknown key, no missing key, no change after reading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Part(Block):
+    """Some keys of a block: what a stage reads of another's; the others are not looked at."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    @classmethod
+    def is_partial(cls) -> bool:
+        """Whether it is only some keys, and not a whole block that grew out of them."""
+        return cls.model_config.get("extra") == "ignore"
+
+
+class Declared(Part):
+    """What one stage reads of params.yaml. `declared` names it as dvc.yaml must."""
 
 
 class Rounds(Block):
@@ -48,3 +76,40 @@ class Rounds(Block):
         if {self.accepted, self.candidate} & set(self.rejected):
             raise ValueError("rejected: holds the accepted or the candidate round")
         return self
+
+
+class Candidate(Part):
+    """The round being labelled or judged."""
+
+    candidate: RoundName
+
+
+class Loop(Declared):
+    """What most stages need to know of the loop."""
+
+    seed: Seed
+    classes: Classes
+    batches: Batches
+    rounds: Rounds
+
+    @property
+    def pool(self) -> str | None:
+        """The batch that faces are picked from: the last; none in a project without batches."""
+        return self.batches[-1] if self.batches else None
+
+
+def declared(params: type[Declared]) -> list[str]:
+    """Return the names of all that a stage reads, as dvc.yaml's `params:` has them.
+
+    A field that decides no result is excluded from them: `Field(exclude=True)`.
+    """
+    names = []
+    for name, field in params.model_fields.items():
+        kind = field.annotation
+        if field.exclude:
+            continue
+        if isinstance(kind, type) and issubclass(kind, Part) and kind.is_partial():
+            names += [f"{name}.{key}" for key in kind.model_fields]
+        else:
+            names.append(name)
+    return names

@@ -2,19 +2,23 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+from faceloop.base.code import check_engine
 from faceloop.base.errors import FaceloopError
 
 
 def run_stage(main: Callable[..., None]) -> None:
-    """Call `main` with the command line's words; print a FaceloopError and exit 2.
+    """Call `main` with the command line's words, unless engine.yaml is of other code.
 
-    Its products are small: more threads than one would spend their time on waiting for each other.
-    The stages that compute much do so in workers, which have threads of their own.
+    A FaceloopError is printed, and the exit code is 2. Products are small here: more threads than
+    one would spend their time on waiting for each other. The stages that compute much do so in
+    workers, which have threads of their own.
     """
     try:
+        check_engine(Path(sys.argv[0]).stem)
         with threadpool_limits(1):
             main(*sys.argv[1:])
     except FaceloopError as error:

@@ -1,21 +1,24 @@
-"""Reading params.yaml into settings, with errors that name the key, the value and the line."""
+"""Reading params.yaml, with errors that name the key, the value and the line."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
 
+from faceloop.base.blocks import Block
 from faceloop.base.errors import FaceloopError
-from faceloop.commands.settings import Settings
 
 PARAMS = Path("params.yaml")
 # libyaml's, where it was built in: params.yaml is gone through three times, in 0.1 s without.
-Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def read_params(path: Path = PARAMS) -> Settings:
-    """Return the settings in `path`.
+Kind = TypeVar("Kind", bound=Block)
+
+
+def read_params(kind: type[Kind], path: Path = PARAMS) -> Kind:
+    """Return what `kind` declares of the params in `path`.
 
     Raises:
         FaceloopError: the file is missing or no YAML; a key is unknown, missing or out of range.
@@ -26,9 +29,9 @@ def read_params(path: Path = PARAMS) -> Settings:
     try:
         text = path.read_text(encoding="utf-8")
         _check_aliases(path, text)
-        tree = yaml.compose(text, Loader=Loader)
+        tree = yaml.compose(text, Loader=LOADER)
         _check_keys(path, tree)
-        return Settings.model_validate(yaml.load(text, Loader=Loader))
+        return kind.model_validate(yaml.load(text, Loader=LOADER))
     except ValidationError as error:
         findings = [_finding(path, tree, one) for one in error.errors()]
         raise FaceloopError("\n".join(findings)) from error
@@ -54,7 +57,7 @@ def _finding(path: Path, tree: yaml.Node | None, error: Any) -> str:
 
 def _check_aliases(path: Path, text: str) -> None:
     """Refuse aliases: a few lines of them can stand for more values than memory holds."""
-    for event in yaml.parse(text, Loader=Loader):
+    for event in yaml.parse(text, Loader=LOADER):
         if isinstance(event, yaml.AliasEvent):
             line = event.start_mark.line + 1 if event.start_mark else 1
             raise FaceloopError(f"{path}:{line}: alias *{event.anchor}: write the value out")

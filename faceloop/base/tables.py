@@ -1,20 +1,15 @@
-"""Tables and arrays on disk: Parquet for machines, CSV for people, `.npy` for embeddings."""
+"""What tables are made of: the columns that name a face, and tables of given columns."""
 
-import json
-import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 from pandas.arrays import ArrowStringArray
 
-from faceloop.base.atomic import replacing
-from faceloop.base.errors import FaceloopError
-
 FACE = ["batch", "face_id"]
-BLANK_WHERE_MISSING = ("annotators",)  # columns that files of older rounds do not have
+
+
 # Names of faces or groups: as NumPy's, or as pandas keeps them, in a quarter of the memory.
 Ids = np.ndarray | ArrowStringArray
 
@@ -27,12 +22,6 @@ class Rows(Protocol):
     def __getitem__(self, rows: Any, /) -> Any: ...
 
 
-METRICS_DIR = Path("metrics")
-PLOTS_DIR = Path("metrics/plots")
-DECIMALS = 6  # of a number in a table
-DIGITS = 6  # of a figure in JSON: the 17th would change with the processor
-
-
 def as_table(rows: Any, columns: dict[str, str]) -> pd.DataFrame:
     """Return `rows` as a table with just these columns, in this order, of these types."""
     table = pd.DataFrame(rows, columns=list(columns))
@@ -42,97 +31,3 @@ def as_table(rows: Any, columns: dict[str, str]) -> pd.DataFrame:
 def stacked(tables: Sequence[pd.DataFrame], columns: dict[str, str]) -> pd.DataFrame:
     """Return tables one below the other; empty, but with its columns, where there is none."""
     return as_table(pd.concat(tables) if tables else [], columns)
-
-
-def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a table that people review: UTF-8, LF, six decimals, nothing for a missing value."""
-    with replacing(path) as partial:
-        table.to_csv(partial, index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
-
-
-def read_csv(path: Path, columns: dict[str, str]) -> pd.DataFrame:
-    """Read a CSV that `write_csv` wrote; class names such as `None` and `NA` stay text.
-
-    Raises:
-        FaceloopError: the file is missing, a column is missing, or a value has the wrong type.
-    """
-    blank = {name: [""] for name, kind in columns.items() if kind != "str"}
-    try:
-        table = pd.read_csv(path, dtype=columns, keep_default_na=False, na_values=blank)
-        for name in BLANK_WHERE_MISSING:
-            if name in columns and name not in table:
-                table[name] = ""
-        return as_table(table[list(columns)], columns)
-    except FileNotFoundError as error:
-        raise FaceloopError(f"{path} is not here: run 'dvc repro' or 'dvc pull'") from error
-    except (ValueError, KeyError) as error:
-        raise FaceloopError(f"{path}: {error}; restore it with git or 'dvc repro'") from error
-
-
-def write_json(content: Any, path: Path) -> None:
-    """Write JSON; NaN is refused, since it has none."""
-    with replacing(path) as partial:
-        partial.write_text(
-            json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n",
-            encoding="utf-8",
-            newline="\n",
-        )
-
-
-def write_figures(figures: Any, path: Path) -> None:
-    """Write what was measured as JSON, its numbers to six digits."""
-    write_json(_in_six_digits(figures), path)
-
-
-def _in_six_digits(figures: Any) -> Any:
-    """Return figures with each float in them, at any depth, rounded to DIGITS digits."""
-    if isinstance(figures, dict):
-        return {name: _in_six_digits(one) for name, one in figures.items()}
-    if isinstance(figures, list | tuple):
-        return [_in_six_digits(one) for one in figures]
-    if isinstance(figures, float) and math.isfinite(figures):
-        return float(f"{figures:.{DIGITS}g}")
-    return figures
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON file that a stage wrote.
-
-    Raises:
-        FaceloopError: it is not there yet.
-    """
-    if not path.is_file():
-        raise FaceloopError(f"{path} is not here: run 'dvc repro'")
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def present(path: Path) -> Path:
-    """Return the path of what a stage made.
-
-    Raises:
-        FaceloopError: it is not there yet.
-    """
-    if not path.is_file():
-        raise FaceloopError(f"{path} is not here: run 'dvc repro' or 'dvc pull'")
-    return path
-
-
-def write_parquet(table: pd.DataFrame, path: Path) -> None:
-    """Write a machine-sized table as Parquet, its numbers to six decimals."""
-    with replacing(path) as partial:
-        table.round(DECIMALS).to_parquet(partial, index=False)
-
-
-def read_parquet(path: Path, columns: list[str] | None = None, filters: Any = None) -> pd.DataFrame:
-    """Read a table that `write_parquet` wrote, or some columns of it, or the rows of a filter.
-
-    Raises:
-        FaceloopError: it is not there yet.
-    """
-    return pd.read_parquet(present(path), columns=columns, filters=filters)
-
-
-def write_array(array: np.ndarray, path: Path) -> None:
-    """Write one array as `.npy`."""
-    with replacing(path) as partial, partial.open("wb") as file:
-        np.save(file, array, allow_pickle=False)

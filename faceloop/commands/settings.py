@@ -1,25 +1,26 @@
 """The whole of params.yaml, as people's commands check it."""
 
-from typing import Annotated, Self
+from pathlib import Path
+from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from faceloop.balance.params import Balance
-from faceloop.base.blocks import Block, Count, Name, Rounds
+from faceloop.base.blocks import Block, Count
+from faceloop.base.params import PARAMS, read_params
 from faceloop.duplicates.params import LinkDuplicates
 from faceloop.embedding.params import Embed
 from faceloop.evaluation.params import EvalShadow, Evaluation
 from faceloop.faces.params import ExtractFaces
 from faceloop.gate.params import Gate
-from faceloop.labels.params import RESERVED_LABELS, Label, MergeLabels
+from faceloop.labels.params import RESERVED_LABELS, Label, Merging
 from faceloop.model.params import Train
 from faceloop.sampling.params import (
+    ByStrategy,
     SampleDiverse,
     SampleRelabel,
     SampleUncertain,
     SampleValidation,
-    Strategy,
-    split_strategy,
 )
 from faceloop.workers.params import Engine
 
@@ -29,19 +30,15 @@ class Report(Block):
     faces_shown: Count
 
 
-class Settings(Block):
+class Settings(Merging, ByStrategy):
     """The whole of params.yaml."""
 
-    seed: Annotated[int, Field(ge=0)]
-    classes: Annotated[list[Name], Field(min_length=2)]
-    batches: list[Name]
-    strategy: Strategy
-    rounds: Rounds
+    model_config = Block.model_config
+
     engine: Engine
     extract_faces: ExtractFaces
     embed: Embed
     link_duplicates: LinkDuplicates
-    merge_labels: MergeLabels
     train: Train
     eval_overfit: Evaluation
     eval_iteration: Evaluation
@@ -56,12 +53,7 @@ class Settings(Block):
     sample_relabel: SampleRelabel
 
     @model_validator(mode="after")
-    def _names_once(self) -> Self:
-        for key in ("classes", "batches"):
-            names = getattr(self, key)
-            twice = sorted({name for name in names if names.count(name) > 1})
-            if twice:
-                raise ValueError(f"{key}: {twice[0]!r} is named twice; allowed: each name once")
+    def _fits_together(self) -> Self:
         strange = sorted(set(self.balance.targets.get("class", {})) - set(self.classes))
         if strange:
             raise ValueError(
@@ -80,17 +72,11 @@ class Settings(Block):
             raise ValueError("sample_uncertain.size: must be at least sample_diverse.size")
         return self
 
-    @property
-    def uncertainty(self) -> str:
-        """The strategy's first half: how the whole pool is scored."""
-        return split_strategy(self.strategy)[0]
 
-    @property
-    def diversity(self) -> str:
-        """The strategy's second half: how a diverse few are picked."""
-        return split_strategy(self.strategy)[1]
+def read_settings(path: Path = PARAMS) -> Settings:
+    """Return all of params.yaml.
 
-    @property
-    def pool(self) -> str | None:
-        """The batch that faces are picked from: the last; none in a project without batches."""
-        return self.batches[-1] if self.batches else None
+    Raises:
+        FaceloopError: the file is missing or no YAML; a key is unknown, missing or out of range.
+    """
+    return read_params(Settings, path)

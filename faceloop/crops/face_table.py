@@ -1,16 +1,16 @@
 """The face table of a batch: one row a face."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from faceloop.base.boxes import BOX
 from faceloop.base.errors import FaceloopError
-from faceloop.base.tables import as_table, present, read_parquet, stacked
+from faceloop.base.storage import FACES_DIR, present, read_parquet
+from faceloop.base.tables import as_table, stacked
+from faceloop.crops.boxes import BOX
 
 LANDMARKS = [
     f"{point}_{axis}"
@@ -32,7 +32,6 @@ FACES = {
     "group": "str",
     "duplicate_of": "str",
 }
-FACES_DIR = Path("data/faces")
 
 
 def read_faces(batches: Sequence[str], about: pd.DataFrame | None = None) -> pd.DataFrame:

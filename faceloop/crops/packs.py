@@ -11,8 +11,7 @@ from PIL import Image
 
 from faceloop.base.atomic import replacing
 from faceloop.base.errors import FaceloopError
-from faceloop.base.tables import present
-from faceloop.crops.face_table import FACES_DIR
+from faceloop.base.storage import FACES_DIR, present
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 

@@ -95,4 +95,4 @@ def _load_embedder(settings: Embed, margin: float, weights: str) -> Embedder:
         )
     torch.set_num_threads(1)  # of a process: they are as many as there are cores
     device = pick_device(settings.device)
-    return embedder_of(load_network(settings, device), settings, margin, device)
+    return embedder_of(load_network(settings.model, device), settings, margin, device)

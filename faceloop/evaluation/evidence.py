@@ -5,18 +5,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from faceloop.base.blocks import Loop
 from faceloop.base.errors import FaceloopError
-from faceloop.base.tables import METRICS_DIR, PLOTS_DIR, read_csv, write_csv, write_figures
-from faceloop.commands.settings import Settings
+from faceloop.base.storage import (
+    LABELLED_DIR,
+    METRICS_DIR,
+    PLOTS_DIR,
+    read_csv,
+    write_csv,
+    write_figures,
+)
 from faceloop.evaluation.held_out import HeldOut, WholeBatch
 from faceloop.model.head import p_columns
 from faceloop.model.head_files import MODELS_DIR, read_head, read_out_of_fold
 from faceloop.pool.features import embedding_width, read_features
-from faceloop.pool.labelled import LABELLED, LABELLED_DIR
+from faceloop.pool.labelled import LABELLED
 from faceloop.pool.reading import read_pool
 
 
-def read_held_out(split: str, settings: Settings) -> HeldOut:
+def read_held_out(split: str, settings: Loop) -> HeldOut:
     """Return the candidate round's faces of a split, `overfit` or `validation`, and both models.
 
     Raises:
@@ -51,7 +58,7 @@ def read_held_out(split: str, settings: Settings) -> HeldOut:
     )
 
 
-def read_whole_batch(settings: Settings) -> WholeBatch:
+def read_whole_batch(settings: Loop) -> WholeBatch:
     """Return the pool's batch: what was labelled before this round, and how many faces are left.
 
     Raises:

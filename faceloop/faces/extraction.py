@@ -8,7 +8,7 @@ import torch
 from facenet_pytorch import MTCNN
 from PIL import Image
 
-from faceloop.base.boxes import BOX
+from faceloop.crops.boxes import BOX
 from faceloop.faces.detection import detect
 from faceloop.faces.face import (
     Detections,

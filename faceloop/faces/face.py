@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from faceloop.base.boxes import BOX
+from faceloop.crops.boxes import BOX
 from faceloop.crops.face_table import LANDMARKS
 from faceloop.faces.params import ExtractFaces
 

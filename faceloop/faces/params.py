@@ -5,14 +5,16 @@ from typing import Annotated
 from pydantic import Field
 
 from faceloop.base.blocks import Block, Count, Device, Positive, Precision, Share
+from faceloop.crops.params import Margin
 
 
-class ExtractFaces(Block):
+class ExtractFaces(Margin):
+    model_config = Block.model_config
+
     frames_per_second: Positive
     min_face_px: Annotated[int, Field(ge=12)]
     min_probability: Share
     min_sharpness: Annotated[float, Field(ge=0)]
-    margin: Annotated[float, Field(ge=0, le=2)]
     crop_px: Annotated[int, Field(ge=32, le=1024)]
     duplicate_similarity: Share
     faces_per_track: Count

@@ -9,12 +9,12 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, partial
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
+from faceloop.base.code import LIBRARY, digest_of
 from faceloop.base.errors import FaceloopError
 from faceloop.base.tables import as_table, stacked
 from faceloop.crops.face_table import FACES
@@ -32,11 +32,8 @@ if TYPE_CHECKING:  # torch takes seconds to import, and only workers need it
     from faceloop.faces.extraction import Found
 
 PRELOAD = ("faceloop.faces.extraction", "faceloop.weights.loading")  # what workers are forked with
-CODE = (
-    *("core.anchors", "core.areas", "core.detection", "core.extraction", "core.faces"),
-    *("core.networks", "core.tracks", "engines.ahead", "files.crops", "files.digest"),
-    *("files.extracted", "files.media", "files.weights", "shards.sources"),
-)
+CODE = ("base", "crops", "faces", "weights")  # packages that decide what is found
+DECIDES_NOTHING = {"stall_seconds"}  # about a source that is finished
 PACKAGES = ("av", "facenet-pytorch", "numpy", "pillow", "torch", "torchvision")
 PLACED = {**FACES, "folder": "int64", "at": "int64", "bytes": "int64"}
 AT_A_TIME = 10_000  # faces that are in memory as dicts
@@ -51,17 +48,21 @@ class Source(NamedTuple):
 
 def folder_of(source: Source, settings: ExtractFaces) -> Path:
     """Return where a source's finished work lies, or will lie."""
-    parts = [source.digest, source.path.suffix.lower(), settings.model_dump_json(), _code()]
+    parts = [
+        source.digest,
+        source.path.suffix.lower(),
+        settings.model_dump_json(exclude=DECIDES_NOTHING),
+        _code(),
+    ]
     return WORK_DIR / hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
 
 
 @cache
 def _code() -> str:
-    """Return a digest of the code and the versions that a source's faces depend on."""
-    specs = [find_spec(f"stages.{name}") for name in CODE]
-    parts = [Path(str(spec.origin)).read_bytes() for spec in specs if spec]
-    parts += [f"{name} {version(name)}".encode() for name in PACKAGES]
-    return hashlib.sha256(b"|".join(parts)).hexdigest()
+    """Return what tells the code and the versions that a source's faces depend on."""
+    parts = [digest_of(LIBRARY / name) for name in CODE]
+    parts += [f"{name} {version(name)}" for name in PACKAGES]
+    return "|".join(parts)
 
 
 def check_machine(batch: str, settings: ExtractFaces) -> None:

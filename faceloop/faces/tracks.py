@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from faceloop.base.boxes import iou, match_boxes
+from faceloop.crops.boxes import iou, match_boxes
 
 # Frames lie half a second apart, so boxes are grown by their own size before they are compared
 # (buffered IoU: Yang et al., C-BIoU, 2023), and what overlaps must also look alike.

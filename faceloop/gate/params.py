@@ -5,10 +5,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from faceloop.base.blocks import Block, Count, Share
+from faceloop.statistics.params import Metric
 
 
-class Gate(Block):
-    metric: Literal["accuracy", "macro_f1", "balanced_accuracy"]
+class Gate(Metric):
+    model_config = Block.model_config
+
     target: Share
     overfit_margin: Annotated[float, Field(gt=0, le=1)]
     min_gain: Annotated[float, Field(gt=0, le=1)]

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from faceloop.base.errors import FaceloopError
-from faceloop.base.tables import as_table, stacked, write_csv
+from faceloop.base.storage import write_csv
+from faceloop.base.tables import as_table, stacked
 from faceloop.labels.columns import (
     ADJUDICATIONS,
     CAST_VOTES,
@@ -37,6 +38,10 @@ class RoundTables(NamedTuple):
     queues: pd.DataFrame
     votes: pd.DataFrame
     adjudications: pd.DataFrame
+
+    def of(self, rounds: Sequence[str]) -> "RoundTables":
+        """Return what some of the rounds hold."""
+        return RoundTables(*(table[table["round"].isin(list(rounds))] for table in self))
 
 
 def read_rounds(names: Sequence[str], classes: Sequence[str]) -> RoundTables:

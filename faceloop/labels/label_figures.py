@@ -4,15 +4,15 @@ from typing import Any
 
 import pandas as pd
 
-from faceloop.commands.settings import Settings
 from faceloop.labels.assignment import is_answered
 from faceloop.labels.columns import NOT_A_FACE, UNRESOLVED, UNSURE
 from faceloop.labels.merging import Merged
+from faceloop.labels.params import Merging
 from faceloop.pool.queue import extensions
 
 
 def summarise_labels(
-    merged: Merged, queues: pd.DataFrame, round_name: str, settings: Settings
+    merged: Merged, queues: pd.DataFrame, round_name: str, settings: Merging
 ) -> dict[str, Any]:
     """Return counts by class, split and round, agreement, and votes moved or left without a face.
 

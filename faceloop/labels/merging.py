@@ -5,16 +5,16 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from faceloop.base.boxes import place_rows
 from faceloop.base.rounds import outer_of
 from faceloop.base.tables import FACE, as_table
-from faceloop.commands.settings import Settings
 from faceloop.labels.adjudication import (
     adjudicate,
     disagreements,
     standing_decisions,
     without_decided,
 )
+from faceloop.labels.params import Merging
+from faceloop.labels.placing import place_rows
 from faceloop.labels.votes import AGGREGATIONS, latest_votes
 from faceloop.pool.labelled import LABELLED
 from faceloop.pool.splits import assign_splits, draw_overfit_groups
@@ -58,7 +58,7 @@ def merge_rounds(
     adjudications: pd.DataFrame,
     faces: pd.DataFrame,
     round_name: str,
-    settings: Settings,
+    settings: Merging,
 ) -> Merged:
     """Merge the votes of all rounds up to `round_name`, and what was settled over them.
 
@@ -112,7 +112,7 @@ def what_stands(
     votes: pd.DataFrame,
     adjudications: pd.DataFrame,
     faces: pd.DataFrame,
-    settings: Settings,
+    settings: Merging,
 ) -> Said:
     """Find today's face of all that was said, and leave out what rejected rounds say.
 

@@ -1,10 +1,11 @@
-"""The blocks `merge_labels` and `label` of params.yaml."""
+"""What of params.yaml says how people are asked, and how votes become labels."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
 from faceloop.base.blocks import Block, Share
+from faceloop.pool.params import HoldingOut, OverfitShare
 
 RESERVED_LABELS = ("unsure", "not_a_face")
 # Keys of the page that answer or do something else than a class; Space is one of them too.
@@ -14,12 +15,24 @@ NO_ANNOTATORS = ("queue", "reserve", "adjudication")  # files beside the annotat
 TRUTH = "truth"  # names that begin so are of truth tables: nobody takes them for a person
 
 
-class MergeLabels(Block):
-    aggregation: Literal["majority", "dawid-skene"]
-    overfit_share: Annotated[float, Field(ge=0, le=0.5)]
+class Placing(OverfitShare):
+    """How a vote finds its face again."""
+
     min_iou: Annotated[float, Field(gt=0, le=1)]
+
+
+class MergeLabels(Placing):
+    model_config = Block.model_config
+
+    aggregation: Literal["majority", "dawid-skene"]
     bootstrap: Annotated[int, Field(ge=100)]
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
+
+
+class Merging(HoldingOut):
+    """What merge_labels goes by."""
+
+    merge_labels: MergeLabels
 
 
 class Label(Block):

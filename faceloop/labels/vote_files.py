@@ -12,7 +12,8 @@ import pandas as pd
 from faceloop.base.blocks import NAME_PATTERN, Rounds
 from faceloop.base.errors import FaceloopError
 from faceloop.base.rounds import PRIOR, is_round, order_of
-from faceloop.base.tables import as_table, read_csv, stacked, write_csv
+from faceloop.base.storage import read_csv, write_csv
+from faceloop.base.tables import as_table, stacked
 from faceloop.labels.columns import NOT_A_FACE, REQUIRED_OF_A_VOTE, UNSURE, VOTES
 from faceloop.labels.params import ANNOTATOR_PATTERN, NO_ANNOTATORS
 from faceloop.pool.queue import PURPOSES, QUEUE

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 
 from faceloop.base.errors import FaceloopError
 from faceloop.base.rounds import order_of
 from faceloop.labels.columns import UNRESOLVED
-from faceloop.model.head import softmax
 
 EM_STEPS = 100  # most; it ends when the likelihood stands still
 RIGHT_ANSWERS = 10  # made-up faces a label that everybody got right: the prior of their matrices
@@ -115,7 +115,7 @@ def _posterior(answers: pd.DataFrame, independent: np.ndarray) -> pd.DataFrame:
     )
     said = log_errors.loc[pd.MultiIndex.from_frame(answers[["worker", "label"]])]
     log_likelihood = said.groupby(answers["task"].to_numpy()).sum() + log_priors
-    return pd.DataFrame(softmax(log_likelihood.to_numpy()), log_likelihood.index, labels)
+    return pd.DataFrame(softmax(log_likelihood.to_numpy(), axis=1), log_likelihood.index, labels)
 
 
 AGGREGATIONS = {"majority": majority, "dawid-skene": dawid_skene}

@@ -10,7 +10,7 @@ from safetensors.numpy import save
 
 from faceloop.base.atomic import replacing
 from faceloop.base.errors import FaceloopError
-from faceloop.base.tables import read_parquet
+from faceloop.base.storage import read_parquet
 from faceloop.model.head import Head
 
 MODELS_DIR = Path("models")

@@ -4,7 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from faceloop.base.blocks import Block, Positive
+from faceloop.base.blocks import Block, Part, Positive
+
+
+class Embedder(Part):
+    """Which embedding a head is trained on."""
+
+    model: str
 
 
 class Train(Block):

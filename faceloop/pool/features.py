@@ -1,17 +1,15 @@
 """Embeddings on disk, read a few rows at a time."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from faceloop.base.errors import FaceloopError
-from faceloop.base.tables import present
+from faceloop.base.storage import EMBEDDINGS_DIR, present
 from faceloop.crops.face_table import read_batch
 
-EMBEDDINGS_DIR = Path("data/embeddings")
 GATHERED = 4096  # rows picked from one memory map: it holds every page that they lie on
 
 

@@ -1,7 +1,5 @@
 """The labelled faces of a round, and the copies among a batch's faces: columns and places."""
 
-from pathlib import Path
-
 # One row is a face that somebody voted on; split is train, overfit, validation or unused. Purpose,
 # cluster (its stratum, where it was drawn at random) and inclusion_probability (blank unless drawn
 # at random) are those it was first asked with.
@@ -19,7 +17,5 @@ LABELLED = {
     "votes": "int64",
     "agreement": "float64",
 }
-LABELLED_DIR = Path("data/labelled")
 # One row is a face that nearly repeats an earlier one of its batch: what link_duplicates found.
 DUPLICATES = {"face_id": "str", "duplicate_of": "str", "similarity": "float64"}
-DUPLICATES_DIR = Path("data/duplicates")

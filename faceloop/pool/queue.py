@@ -1,12 +1,11 @@
 """Queues: the faces that people are asked about, one row a face."""
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from faceloop.base.boxes import BOX
 from faceloop.base.tables import as_table
+from faceloop.crops.boxes import BOX
 
 # One row is a face that people are asked about.
 QUEUE = {
@@ -23,7 +22,6 @@ QUEUE = {
     "annotators": "str",  # who is asked, joined by a space; blank: anyone
 }
 PURPOSES = ("train", "validation", "relabel")
-QUEUE_DIR = Path("data/queue")
 EXTENSION = "extension"
 
 

@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from faceloop.base.blocks import Loop
 from faceloop.base.errors import FaceloopError
-from faceloop.base.tables import read_csv, read_parquet
-from faceloop.commands.settings import Settings
+from faceloop.base.storage import DUPLICATES_DIR, LABELLED_DIR, read_csv, read_parquet
 from faceloop.crops.face_table import read_batch
 from faceloop.pool.features import StoredEmbeddings
-from faceloop.pool.labelled import DUPLICATES_DIR, LABELLED, LABELLED_DIR
+from faceloop.pool.labelled import LABELLED
 
 POOL = ["face_id", "group", "duplicate_of"]
 
@@ -22,7 +22,7 @@ class PoolTables(NamedTuple):
     labelled: pd.DataFrame
 
 
-def pool_batch(settings: Settings) -> str:
+def pool_batch(settings: Loop) -> str:
     """Return the batch that faces are picked from.
 
     Raises:
@@ -33,7 +33,7 @@ def pool_batch(settings: Settings) -> str:
     return settings.pool
 
 
-def read_pool(settings: Settings, *more: str) -> PoolTables:
+def read_pool(settings: Loop, *more: str) -> PoolTables:
     """Return the tables that the sampling stages pick from.
 
     Args:

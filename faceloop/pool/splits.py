@@ -8,7 +8,7 @@ import pandas as pd
 
 from faceloop.base.randomness import order_key
 from faceloop.base.rounds import next_round, outer_of
-from faceloop.commands.settings import Settings
+from faceloop.pool.params import HoldingOut
 
 
 def draw_overfit_groups(
@@ -41,7 +41,7 @@ def draw_overfit_groups(
     return held_out
 
 
-def next_overfit_groups(labelled: pd.DataFrame, settings: Settings) -> set[str]:
+def next_overfit_groups(labelled: pd.DataFrame, settings: HoldingOut) -> set[str]:
     """Return the groups of the over-fitting set that the next round will be judged on.
 
     Within an outer iteration that is the set of today. After the seed it is the first one, which

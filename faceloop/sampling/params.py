@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from faceloop.base.blocks import Block, Count, Share
+from faceloop.base.blocks import Block, Count, Declared, Share
 
 # A strategy is how uncertainty is scored over the whole pool, and how a diverse few are picked
 # from the most uncertain; a preset is a name for such a pair.
@@ -43,6 +43,22 @@ def _known_diversity(name: str) -> str:
 
 Diversity = Annotated[str, AfterValidator(_known_diversity)]
 Strategy = Annotated[str, AfterValidator(_known_strategy)]
+
+
+class ByStrategy(Declared):
+    """How faces are picked."""
+
+    strategy: Strategy
+
+    @property
+    def uncertainty(self) -> str:
+        """The strategy's first half: how the whole pool is scored."""
+        return split_strategy(self.strategy)[0]
+
+    @property
+    def diversity(self) -> str:
+        """The strategy's second half: how a diverse few are picked."""
+        return split_strategy(self.strategy)[1]
 
 
 class SampleValidation(Block):

@@ -14,7 +14,6 @@ from torch.hub import download_url_to_file
 
 from faceloop.base.digest import sha256_of
 from faceloop.base.errors import FaceloopError
-from faceloop.embedding.params import Embed
 
 if TYPE_CHECKING:  # an extra: only those who embed with ONNX need it
     import onnxruntime
@@ -97,19 +96,19 @@ def fetch_weights(model: str) -> str:
 
 
 def load_network(
-    settings: Embed, device: torch.device
+    model: str, device: torch.device
 ) -> "torch.nn.Module | onnxruntime.InferenceSession":
     """Return the network that `embed.model` names.
 
     Raises:
         FaceloopError: its weights are neither here nor to be had, or are others.
     """
-    fetch_weights(settings.model)
-    if settings.model == "mtcnn-onet":
+    fetch_weights(model)
+    if model == "mtcnn-onet":
         return ONet().eval().to(device)
-    if settings.model in DOWNLOADED:
-        return _load_resnet(settings.model).to(device)
-    return _load_onnx(Path(settings.model))
+    if model in DOWNLOADED:
+        return _load_resnet(model).to(device)
+    return _load_onnx(Path(model))
 
 
 def weights_path(model: str) -> Path:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from faceloop.base.boxes import place_rows
 from faceloop.base.errors import FaceloopError
 from faceloop.commands.exchange.said import Found, Said
 from faceloop.commands.labelling.vote import read_truth
 from faceloop.commands.settings import Settings
+from faceloop.labels.placing import place_rows
 from faceloop.labels.vote_files import check_label, read_rows
 
 LABEL_STUDIOS_OWN = {"annotation_id", "annotator", "lead_time"}

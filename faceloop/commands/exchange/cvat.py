@@ -14,7 +14,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
 from faceloop.base.errors import FaceloopError
-from faceloop.base.tables import write_json
+from faceloop.base.storage import write_json
 from faceloop.commands.exchange.said import Found, Said, check_known, check_size
 from faceloop.crops.packs import write_crops
 from faceloop.labels.columns import NOT_A_FACE, UNSURE

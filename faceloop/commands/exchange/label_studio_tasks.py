@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
-from faceloop.base.tables import write_json
+from faceloop.base.storage import write_json
 from faceloop.commands.exchange.folders import write_files
 
 README = """\

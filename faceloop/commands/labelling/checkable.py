@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from faceloop.base.tables import FACE, read_csv
+from faceloop.base.storage import LABELLED_DIR, read_csv
+from faceloop.base.tables import FACE
 from faceloop.commands.labelling.checking import order_alike
 from faceloop.commands.labelling.page.drafts import read_draft
 from faceloop.commands.rounds.history import read_said
@@ -12,7 +13,7 @@ from faceloop.labels.assignment import missing_votes
 from faceloop.labels.columns import NOT_A_FACE
 from faceloop.labels.votes import latest_votes
 from faceloop.pool.features import embedding_width, read_features
-from faceloop.pool.labelled import LABELLED, LABELLED_DIR
+from faceloop.pool.labelled import LABELLED
 
 
 def read_checkable(state: State, annotator: str) -> pd.DataFrame:

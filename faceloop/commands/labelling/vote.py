@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from faceloop.base.boxes import BOX, label_by_truth
 from faceloop.base.errors import FaceloopError
 from faceloop.base.tables import as_table
 from faceloop.commands.rounds.state import next_step, read_state
+from faceloop.crops.boxes import BOX, boxes_of, iou, match_boxes
 from faceloop.labels.columns import NOT_A_FACE, VOTES
 from faceloop.labels.vote_files import check_label, read_rows, with_votes, write_votes
 
@@ -73,3 +73,23 @@ def read_truth(path: Path, classes: Sequence[str]) -> pd.DataFrame:
         return as_table(table.assign(**numbers), TRUTH)
     except ValueError as error:
         raise FaceloopError(f"{path}: frame and box must be numbers: {error}") from error
+
+
+def label_by_truth(queue: pd.DataFrame, truth: pd.DataFrame, min_iou: float) -> pd.Series:
+    """Return the true label of each queued face, or "" where the truth has none for it.
+
+    Args:
+        queue: columns source, frame, x0, y0, x1, y1.
+        truth: the same columns and label; a row without a box speaks for its whole source.
+        min_iou: least overlap of a face's box with its truth's.
+    """
+    whole = truth[truth["x0"].isna()].drop_duplicates("source").set_index("source")["label"]
+    labels = queue["source"].map(whole.to_dict().get).astype("str").fillna("")
+    boxed = truth[truth["x0"].notna()].assign(frame=truth["frame"].fillna(-1))
+    by_place = dict(list(boxed.groupby(["source", "frame"])))
+    for key, faces in queue.assign(frame=queue["frame"].fillna(-1)).groupby(["source", "frame"]):
+        there = by_place.get(key)
+        if there is not None:
+            for row, column in match_boxes(iou(boxes_of(faces), boxes_of(there)), min_iou):
+                labels[faces.index[row]] = there["label"].iloc[column]
+    return labels

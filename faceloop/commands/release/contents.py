@@ -9,14 +9,15 @@ import pandas as pd
 
 from faceloop.balance.batch_balance import chance_weights
 from faceloop.balance.known_sources import read_sources
-from faceloop.base.boxes import BOX
 from faceloop.base.errors import FaceloopError
 from faceloop.base.rounds import PRIOR, rounds_up_to
-from faceloop.base.tables import FACE, METRICS_DIR, read_csv, read_json
+from faceloop.base.storage import LABELLED_DIR, METRICS_DIR, read_csv, read_json
+from faceloop.base.tables import FACE
 from faceloop.commands.repository.git import ask_git
 from faceloop.commands.rounds.next_round import require_fresh
 from faceloop.commands.rounds.state import read_state
 from faceloop.commands.settings import Settings
+from faceloop.crops.boxes import BOX
 from faceloop.crops.face_table import read_faces
 from faceloop.labels.adjudication_files import RoundTables
 from faceloop.labels.merging import what_stands
@@ -24,7 +25,7 @@ from faceloop.labels.vote_files import known_rounds
 from faceloop.model.head import Head, p_columns, predict
 from faceloop.model.head_files import MODELS_DIR, read_head
 from faceloop.pool.features import embedding_width, read_features
-from faceloop.pool.labelled import LABELLED, LABELLED_DIR
+from faceloop.pool.labelled import LABELLED
 
 
 @dataclass(frozen=True)

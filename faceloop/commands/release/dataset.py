@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from faceloop.base.boxes import BOX
 from faceloop.base.randomness import generator
-from faceloop.base.tables import write_csv
+from faceloop.base.storage import write_csv
 from faceloop.commands.release.contents import Contents
+from faceloop.crops.boxes import BOX
 from faceloop.crops.packs import read_crops
 
 WITHOUT_CLASS = "without_class"

@@ -10,7 +10,7 @@ import numpy as np
 from faceloop.balance.class_shares import RandomLabels, class_means
 from faceloop.base.digest import sha256_of
 from faceloop.base.randomness import generator
-from faceloop.base.tables import write_array, write_json
+from faceloop.base.storage import write_array, write_json
 from faceloop.commands.release.contents import Contents
 from faceloop.commands.release.held_out_figures import certain_above
 from faceloop.commands.release.onnx_head import onnx_of

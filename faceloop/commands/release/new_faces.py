@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from faceloop.base.boxes import BOX
 from faceloop.base.digest import sha256_of
 from faceloop.base.errors import FaceloopError
-from faceloop.commands.release.reading import ReleasedModel
+from faceloop.commands.release.released_model import ReleasedModel
+from faceloop.crops.boxes import BOX
 from faceloop.crops.packs import decode_crop, encode_crop
 from faceloop.embedding.embedder import embedder_of
 from faceloop.faces.extraction import find_faces, look
@@ -69,7 +69,7 @@ class Classifier:
             check_precision(block.precision, model.embed.device)
         device = pick_device(model.embed.device)
         self._mtcnn = load_mtcnn(model.extract_faces.min_face_px, device)
-        network = load_network(model.embed, device)
+        network = load_network(model.embed.model, device)
         self._embedder = embedder_of(network, model.embed, model.extract_faces.margin, device)
 
     @property

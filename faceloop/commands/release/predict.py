@@ -11,9 +11,9 @@ import pandas as pd
 from faceloop.balance.class_shares import Said, shares_as_predicted, unmixed, with_intervals
 from faceloop.base.errors import FaceloopError
 from faceloop.base.randomness import generator
-from faceloop.base.tables import write_csv, write_figures
+from faceloop.base.storage import write_csv, write_figures
 from faceloop.commands.release.new_faces import Classifier, list_files
-from faceloop.commands.release.reading import LEAST_OF_A_CLASS, ReleasedModel, read_release
+from faceloop.commands.release.released_model import LEAST_OF_A_CLASS, ReleasedModel, read_release
 from faceloop.commands.repository.outside import refuse_inside_project
 from faceloop.model.head import p_columns
 

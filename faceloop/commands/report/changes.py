@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from faceloop.base.tables import METRICS_DIR
+from faceloop.base.storage import METRICS_DIR
 from faceloop.commands.report.revisions import list_at, read_at
 from faceloop.labels.vote_files import LABELS_DIR
 

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from faceloop.base.rounds import order_of
-from faceloop.base.tables import METRICS_DIR
+from faceloop.base.storage import METRICS_DIR
 from faceloop.commands.report.revisions import commits_of, read_at
 
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from faceloop.base.rounds import rounds_up_to
-from faceloop.base.tables import METRICS_DIR, PLOTS_DIR, read_json
+from faceloop.base.storage import METRICS_DIR, PLOTS_DIR, read_json
 from faceloop.commands.report.changes import Changes, changes_since
 from faceloop.commands.report.charts import curve_chart, reliability_chart
 from faceloop.commands.report.contact_sheet import Row, contact_sheet

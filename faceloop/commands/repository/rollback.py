@@ -7,9 +7,9 @@ from pathlib import Path
 import yaml
 
 from faceloop.base.errors import FaceloopError
-from faceloop.base.params import read_params
 from faceloop.commands.repository.dvc import run_dvc, stale_stages
 from faceloop.commands.repository.git import HISTORY, round_tags, run_git, uncommitted
+from faceloop.commands.settings import read_settings
 
 POINTERS = ("data/raw", "models/embedders")  # where .dvc files stand for what people brought
 
@@ -93,7 +93,7 @@ def tell(tag: str) -> None:
 def newer_code(tag: str) -> list[str]:
     """Return what today's code, which stays, makes of the params and data sets of that time."""
     try:
-        read_params()
+        read_settings()
         stale = stale_stages()
     except FaceloopError as error:
         return [f"the code is newer than {tag} and wants this first: {error}"]

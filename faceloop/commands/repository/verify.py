@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from faceloop.base.errors import FaceloopError
-from faceloop.base.params import read_params
 from faceloop.commands.repository.dvc import run_dvc, stages_to_run, stale_stages
 from faceloop.commands.repository.git import run_git, uncommitted
 from faceloop.commands.repository.vote_history import changed_label_files
+from faceloop.commands.settings import read_settings
 from faceloop.faces.media import FORMULA_STARTS
 from faceloop.labels.vote_files import LABELS_DIR, known_rounds, read_rows, read_votes
 
@@ -64,7 +64,7 @@ def all_findings(checks: list[Callable[[], list[str]]]) -> list[str]:
 
 def label_findings() -> list[str]:
     """Return params and label files that cannot be read, the first fault of each round."""
-    settings = read_params()
+    settings = read_settings()
     findings = []
     for name in known_rounds(settings.rounds):
         try:

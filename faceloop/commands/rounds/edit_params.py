@@ -6,7 +6,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from faceloop.base.atomic import replacing
-from faceloop.base.params import PARAMS, read_params
+from faceloop.base.params import PARAMS
+from faceloop.commands.settings import read_settings
 
 
 def edit_params(change: Callable[[Any], None]) -> None:
@@ -23,4 +24,4 @@ def edit_params(change: Callable[[Any], None]) -> None:
     with replacing(PARAMS) as partial:
         with partial.open("w", encoding="utf-8", newline="\n") as file:
             yaml.dump(content, file)
-        read_params(partial)
+        read_settings(partial)

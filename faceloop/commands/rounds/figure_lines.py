@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from faceloop.base.tables import METRICS_DIR, read_json
+from faceloop.base.storage import METRICS_DIR, read_json
 from faceloop.commands.rounds.state import State
 
 

@@ -12,7 +12,8 @@ from faceloop.base.blocks import NAME_PATTERN
 from faceloop.base.errors import FaceloopError
 from faceloop.base.randomness import generator
 from faceloop.base.rounds import next_round
-from faceloop.base.tables import as_table, read_csv, write_csv
+from faceloop.base.storage import QUEUE_DIR, read_csv, write_csv
+from faceloop.base.tables import as_table
 from faceloop.commands.repository.dvc import run_dvc, stale_stages
 from faceloop.commands.rounds.edit_params import edit_params
 from faceloop.commands.rounds.skew import check_balance, check_sources
@@ -26,7 +27,7 @@ from faceloop.labels.vote_files import (
     reserve_path,
     write_queue,
 )
-from faceloop.pool.queue import QUEUE, QUEUE_DIR, extend
+from faceloop.pool.queue import QUEUE, extend
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from faceloop.base.errors import FaceloopError
-from faceloop.base.params import read_params
 from faceloop.base.rounds import PRIOR, SEED_ROUND
-from faceloop.base.tables import METRICS_DIR
+from faceloop.base.storage import (
+    DUPLICATES_DIR,
+    EMBEDDINGS_DIR,
+    FACES_DIR,
+    LABELLED_DIR,
+    METRICS_DIR,
+    QUEUE_DIR,
+)
 from faceloop.commands.rounds.edit_params import edit_params
-from faceloop.crops.face_table import FACES_DIR
+from faceloop.commands.settings import read_settings
 from faceloop.faces.media import RAW_DIR
 from faceloop.labels.vote_files import LABELS_DIR, annotator_files
-from faceloop.pool.features import EMBEDDINGS_DIR
-from faceloop.pool.labelled import DUPLICATES_DIR, LABELLED_DIR
-from faceloop.pool.queue import QUEUE_DIR
 
 DEMO = "demo"
 
@@ -38,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         FaceloopError: this is no demo any more, people have voted, or a class name is bad; nothing
             is changed then.
     """
-    settings = read_params()
+    settings = read_settings()
     rounds = [path for path in sorted(LABELS_DIR.glob("o*-i*")) if path.is_dir()]
     if settings.batches != [DEMO]:
         raise FaceloopError(f"batches are {settings.batches}: this is a project of its own already")

@@ -1,20 +1,22 @@
-"""Where the loop stands, read from params, labels and metrics alone: no DVC, no torch."""
+"""Where the loop stands, read from params, labels, metrics and dvc.lock: no DVC, no torch."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from faceloop.base.params import read_params
 from faceloop.base.rounds import rounds_up_to
-from faceloop.base.tables import METRICS_DIR, as_table, read_csv, read_json, stacked
-from faceloop.commands.settings import Settings
+from faceloop.base.storage import METRICS_DIR, QUEUE_DIR, read_csv, read_json
+from faceloop.base.tables import as_table, stacked
+from faceloop.commands.repository.lock import stages_of_other_params
+from faceloop.commands.settings import Settings, read_settings
 from faceloop.labels.adjudication_files import RoundTables, read_rounds
 from faceloop.labels.assignment import missing_votes
 from faceloop.labels.vote_files import known_rounds, read_reserve
-from faceloop.pool.queue import QUEUE, QUEUE_DIR
+from faceloop.pool.queue import QUEUE
 
 GO_ON = ("start", "continue", "undecided")
+BESIDE_THE_VERDICT = ("eval_shadow", "balance", "sample_")  # stages that it does not hang on
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class State:
         gate: metrics/gate.json, or None where `dvc repro` has not run.
         drawn: the queue that `dvc repro` proposes, or None where it has not run here.
         reserve_left: validation faces that `faceloop next --extend` could still add to the round.
+        stale: the stages that ran with other params or other code than stand there now.
     """
 
     settings: Settings
@@ -40,6 +43,7 @@ class State:
     gate: dict[str, Any] | None
     drawn: pd.DataFrame | None
     reserve_left: int
+    stale: list[str]
 
     @property
     def candidate(self) -> str:
@@ -53,7 +57,7 @@ class State:
 
     @property
     def is_judged(self) -> bool:
-        """Whether the verdict is of this round and these votes; CI, without data, can tell too."""
+        """Whether the verdict is of this round, these votes and these params, told without data."""
         answered = len(self.queue) - len(self.unanswered)
         return (
             self.gate is not None
@@ -62,12 +66,13 @@ class State:
             and (self.gate["queued"], self.gate["answered"]) == (len(self.queue), answered)
             and self.gate["labels"] == len(self.said.votes)
             and self.gate["adjudications"] == len(self.said.adjudications)
+            and all(name.startswith(BESIDE_THE_VERDICT) for name in self.stale)
         )
 
     @property
     def is_behind(self) -> bool:
         """Whether `dvc repro` or `dvc pull` must run before the loop can go on from here."""
-        return self.drawn is None or not self.is_judged
+        return self.drawn is None or not self.is_judged or bool(self.stale)
 
     @property
     def waits_for_extension(self) -> bool:
@@ -82,7 +87,7 @@ def read_state() -> State:
     Raises:
         FaceloopError: params.yaml or a label file is at fault.
     """
-    settings = read_params()
+    settings = read_settings()
     candidate = settings.rounds.candidate
     said = read_rounds(rounds_up_to(candidate, known_rounds(settings.rounds)), settings.classes)
     queue = as_table(said.queues[said.queues["round"] == candidate], QUEUE)
@@ -97,7 +102,8 @@ def read_state() -> State:
     drawn = stacked([read_csv(path, QUEUE) for path in parts], QUEUE) if here else None
     reserve = read_reserve(candidate)["face_id"]
     reserve_left = int((~reserve.isin(queue["face_id"])).sum())
-    return State(settings, queue, unanswered, left, said, gate, drawn, reserve_left)
+    stale = stages_of_other_params()
+    return State(settings, queue, unanswered, left, said, gate, drawn, reserve_left, stale)
 
 
 def next_step(state: State) -> str:

@@ -2,9 +2,9 @@
 
 import argparse
 
+from faceloop.base.storage import FACES_DIR
 from faceloop.commands.rounds.figure_lines import balance_line, read_figures, shadow_line
 from faceloop.commands.rounds.state import State, next_step, read_state
-from faceloop.crops.face_table import FACES_DIR
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

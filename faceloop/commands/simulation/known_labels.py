@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from faceloop.base.errors import FaceloopError
-from faceloop.base.tables import read_csv
+from faceloop.base.storage import LABELLED_DIR, read_csv
 from faceloop.commands.settings import Settings
 from faceloop.commands.simulation.simulated_loop import Labelled
 from faceloop.pool.features import embedding_width, read_features
-from faceloop.pool.labelled import LABELLED, LABELLED_DIR
+from faceloop.pool.labelled import LABELLED
 
 
 def read_outside_set(embeddings: Path, labels: Path, target: str) -> tuple[Labelled, list[str]]:

@@ -7,10 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from faceloop.base.errors import FaceloopError
-from faceloop.base.params import read_params
 from faceloop.base.randomness import generator
-from faceloop.base.tables import write_csv
-from faceloop.commands.settings import Settings
+from faceloop.base.storage import write_csv
+from faceloop.commands.settings import Settings, read_settings
 from faceloop.commands.simulation.known_labels import read_labelled_faces, read_outside_set
 from faceloop.commands.simulation.learning_curves import curve_points, paired_differences, summarise
 from faceloop.commands.simulation.runs import Simulation, simulate
@@ -45,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         FaceloopError: the data does not fit, a strategy is unknown, or the folder holds the
             results of another simulation.
     """
-    settings = read_params()
+    settings = read_settings()
     strategies = _strategies(arguments.strategies, settings)
     data, classes = _read(arguments, settings)
     plan, out = _plan(arguments, settings), arguments.out

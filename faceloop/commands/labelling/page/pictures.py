@@ -14,9 +14,9 @@ from typing import Any
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from faceloop.base.boxes import BOX
 from faceloop.base.errors import FaceloopError
 from faceloop.commands.settings import Settings
+from faceloop.crops.boxes import BOX
 from faceloop.crops.face_table import read_batch
 from faceloop.crops.packs import crops_path
 from faceloop.faces.frames import read_frame
