@@ -48,7 +48,6 @@ EMBEDDED = {
     "embed.model": f"models/embedders/{EMBEDDER.name}",
 }
 ROUND = {  # 300 labels a round; clusters of about five faces, as in params.yaml
-    "train.class_weight": "balanced",  # as docs/benchmarks.md was measured
     "sample_validation.size": 60,
     "sample_diverse.size": 240,
     "sample_diverse.clusters": 48,

@@ -190,7 +190,7 @@ def _met(found: dict[str, Any] | None, hit: np.ndarray) -> list[float]:
 
 
 def main() -> None:
-    """Print the tables of docs/gates.md."""
+    """Print the tables of benchmarks/results/coverage.md."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=600)
     parser.add_argument("--seed", type=int, default=0)

@@ -2,9 +2,10 @@
 
     python -m benchmarks.embedding
 
-Prints what docs/scaling.md shows. facenet-pytorch's weights are not needed: InceptionResnetV1 gets
-random ones, its batch normalisations the statistics of some faces. Neither time nor rounding
-depends on what the weights were trained for, but cosines of the true network may differ a little.
+Prints what benchmarks/results/embedding.md shows. facenet-pytorch's weights are not needed:
+InceptionResnetV1 gets random ones, its batch normalisations the statistics of some faces. Neither
+time nor rounding depends on what the weights were trained for, but cosines of the true network may
+differ a little.
 """
 
 import argparse

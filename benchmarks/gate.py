@@ -223,7 +223,7 @@ def markdown(rows: Iterator[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Print the tables of docs/gates.md."""
+    """Print the tables of benchmarks/results/gate.md."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--projects", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)

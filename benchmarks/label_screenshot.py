@@ -1,4 +1,4 @@
-"""Draws docs/labelling.png and docs/adjudication.png: the page with people who do not exist."""
+"""Draws the pictures of docs/guide/label.md: the page with people who do not exist."""
 
 import argparse
 import io
@@ -23,7 +23,7 @@ NOTE = "thin frames: look at the bridge"
 def main() -> None:
     """Label and settle a few drawn faces, and keep a picture of each page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, nargs="?", default=Path("docs"))
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("docs/guide"))
     folder: Path = parser.parse_args().folder
     with tempfile.TemporaryDirectory() as scratch, chromium() as browser:
         project = Path(scratch)

@@ -100,9 +100,9 @@ def project_end(steps: list[Step], gate: Gate, rng: np.random.Generator) -> int:
 
 
 def main() -> int:
-    """Print two tables of docs/gates.md."""
+    """Print the two tables of benchmarks/results/settling.md."""
     if not UTKFACE.is_dir():
-        print(f"{UTKFACE} is not here: see docs/benchmarks.md", file=sys.stderr)
+        print(f"{UTKFACE} is not here: see benchmarks/results/README.md", file=sys.stderr)
         return 2
     settings = read_settings(ROOT / "params.yaml")
     steps = list(measure(settings))

@@ -69,7 +69,7 @@ def runs(out: Path) -> dict[str, Run]:
 
 
 def overview(results: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    """Return what `report` wrote as the one table that docs/strategies.md shows."""
+    """Return what `report` wrote as the one table that benchmarks/results/strategies.md shows."""
     summary = pd.read_csv(folder / "summary.csv").set_index("strategy")
     pool = results.loc[results["strategy"] == WHOLE_POOL, "labels"].mean()
     spent = results.loc[results["strategy"] == "random", "labels"].max()

@@ -432,8 +432,8 @@ def test_a_server_that_is_gone_stops_labelling_with_a_reason(project: Path, open
 def test_the_documented_way_from_page_to_votes(
     project: Path, open_page: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    """docs/labelling.md: its commands are these, and two people's answers become two files."""
-    text = (ROOT / "docs/labelling.md").read_text(encoding="utf-8")
+    """docs/guide/label.md: its commands are these, and two people's answers become two files."""
+    text = (ROOT / "docs/guide/label.md").read_text(encoding="utf-8")
     part = text.partition("## Two people")[0]  # what follows has a test of its own
     commands = re.findall(r"^\$ faceloop ([^#\n]+)", part, flags=re.MULTILINE)
     assert [command.strip() for command in commands] == [
@@ -465,7 +465,7 @@ def own_labels(project: Path) -> None:
 
 
 def test_the_documented_keys_are_the_pages() -> None:
-    text = (ROOT / "docs/labelling.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/guide/label.md").read_text(encoding="utf-8")
     table = text.partition("## Keys")[2].partition("## ")[0]
     told = set(re.findall(r"^\| `([^`]+)`", table, flags=re.MULTILINE))
     html = (ROOT / "faceloop/commands/labelling/page/index.html").read_text(encoding="utf-8")

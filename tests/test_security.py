@@ -1,4 +1,4 @@
-"""Files that somebody made to do harm: docs/security.md names the threat each test is about."""
+"""Files that somebody made to do harm: docs/why/security.md names the threat each test is about."""
 
 import pickle
 import re
@@ -211,7 +211,7 @@ def test_the_shipped_weights_are_those_that_were_measured() -> None:
 
 
 def test_every_test_that_the_document_names_is_there() -> None:
-    named = re.findall(r"`(test_\w+)`", (ROOT / "docs/security.md").read_text(encoding="utf-8"))
+    named = re.findall(r"`(test_\w+)`", (ROOT / "docs/why/security.md").read_text(encoding="utf-8"))
     code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("*.py"))
     assert len(named) > 25
     assert [name for name in named if f"def {name}(" not in code] == []

@@ -1,4 +1,4 @@
-"""docs/labelling.md, its part on several people, command by command, on a small drawn batch."""
+"""docs/guide/label.md, its part on several people, command by command, on a small drawn batch."""
 
 import json
 import re
@@ -17,7 +17,7 @@ PEOPLE = "  annotators: [ana, ben]"
 
 def documented_commands() -> list[str]:
     """Return the commands of the document's part on two people."""
-    text = (ROOT / "docs/labelling.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/guide/label.md").read_text(encoding="utf-8")
     part = text.partition("## Two people, from queue to verdict")[2].partition("\n## ")[0]
     assert PEOPLE in part
     return [found.strip() for found in re.findall(r"^\$ ([^#\n]+)", part, flags=re.MULTILINE)]

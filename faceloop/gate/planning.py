@@ -21,7 +21,7 @@ def faces_to_settle(
 
     n = ((z_confidence + z_power) error_1 / distance)², error_1 being one face's: the usual sample
     size (Chow et al., Sample Size Calculations in Clinical Research, 2008, section 3.2), at the
-    difference seen so far. That difference is itself uncertain: docs/gates.md measures how often
+    difference seen so far. That difference is itself uncertain: docs/why/gate.md measures how often
     the number is enough.
 
     Args:

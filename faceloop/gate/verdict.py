@@ -1,6 +1,6 @@
 """The gate's verdict on a round: does new data still help, is old knowledge kept?
 
-Its tests and error rates are explained, and measured, in docs/gates.md.
+Its tests and error rates are explained, and measured, in docs/why/gate.md.
 """
 
 from typing import Any, NamedTuple

@@ -8,8 +8,8 @@ def label_quality(labels: np.ndarray, p: np.ndarray) -> np.ndarray:
     """Return how likely each label is, in [0, 1]: its self-confidence.
 
     Kuan and Mueller 2022, Model-agnostic label quality scoring to detect real-world label errors.
-    Of cleanlab's scores none found clearly more flipped labels (docs/benchmarks.md). cleanlab
-    takes seconds to import, so that this one stands here and is tested against it.
+    None of cleanlab's scores found clearly more flipped labels: benchmarks/results/label_errors.md.
+    cleanlab takes seconds to import, so this score stands here and is tested against it.
 
     Args:
         labels: int of shape (n,), indices into the classes.
