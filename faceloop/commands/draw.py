@@ -2,9 +2,12 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from demo.batch import DrawnBatch, draw_batch
 from faceloop.base.errors import FaceloopError
+
+if TYPE_CHECKING:
+    from demo.batch import DrawnBatch
 
 PHOTOS, VIDEO_SECONDS, SEED = 205, 12.0, 7  # the demo batch that comes with the project
 
@@ -26,8 +29,18 @@ def run(args: argparse.Namespace) -> int:
     """Draw the batch.
 
     Raises:
-        FaceloopError: the folder or the truth is there already, or a number is negative.
+        FaceloopError: the folder or the truth is there already, a number is negative, or this is
+            an installed package, which does not hold demo.
     """
+    try:
+        from demo.batch import draw_batch
+    except ModuleNotFoundError as error:
+        if error.name != "demo":
+            raise
+        raise FaceloopError(
+            "the installed package does not hold what draws people: run 'faceloop draw' in a clone "
+            "that is installed with 'pip install -e .', as make does it"
+        ) from error
     truth = args.truth or args.folder.with_name(f"{args.folder.name}.truth.csv")
     if truth.exists():
         raise FaceloopError(f"{truth} is there already: name another with --truth")
@@ -40,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _result(batch: DrawnBatch) -> str:
+def _result(batch: "DrawnBatch") -> str:
     classes = ", ".join(f"{count} {label}" for label, count in sorted(batch.labels.items()))
     return (
         f"drew {batch.photos} photos with {batch.labels.total()} people ({classes}) "
