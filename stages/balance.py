@@ -20,7 +20,7 @@ from faceloop.base.randomness import generator
 from faceloop.base.storage import METRICS_DIR, PLOTS_DIR, write_csv, write_figures
 from faceloop.model.head import Head, predict
 from faceloop.model.head_files import MODELS_DIR, read_head, read_out_of_fold
-from faceloop.pool.features import embedding_width, read_features
+from faceloop.pool.features import read_features
 from faceloop.pool.open_faces import open_pool
 from faceloop.pool.reading import PoolTables, pool_batch, read_pool
 
@@ -39,11 +39,10 @@ def main() -> None:
     sources = read_sources(name)
     rng = generator(settings.seed, "balance", candidate, name)
     labelled = pool.labelled[pool.labelled["label"].isin(settings.classes)]
-    width = embedding_width(settings.batches)
     found = balance_of(
         batch_faces(pool, sources, head, settings, rng),
-        random_labels(pool.labelled, head, width, settings),
-        read_features(labelled, width),
+        random_labels(pool.labelled, head, settings),
+        read_features(labelled, settings.batches),
         list(sources.columns.drop("source")),
         settings.classes,
         wanted,
@@ -89,11 +88,11 @@ def batch_faces(
     return BatchFaces(known, looked_at, features, predict(head, features))
 
 
-def random_labels(labelled: pd.DataFrame, head: Head, width: int, settings: Params) -> RandomLabels:
+def random_labels(labelled: pd.DataFrame, head: Head, settings: Params) -> RandomLabels:
     """Return the randomly drawn labels of all batches, with probabilities of unseen faces."""
     random = drawn_at_random(labelled, settings.classes, settings.rounds.rejected)
     out_of_fold = read_out_of_fold(settings.rounds.candidate)
-    p = predict(head, read_features(random, width))
+    p = predict(head, read_features(random, settings.batches))
     return unseen_probabilities(random, p, out_of_fold, settings.classes)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from faceloop.base.blocks import Loop
@@ -22,9 +21,9 @@ from faceloop.evaluation.evidence import read_held_out
 from faceloop.evaluation.params import EvalShadow
 from faceloop.evaluation.shadow import compare_arms, curve_sizes, split_arms
 from faceloop.model.fit_head import fit_head
-from faceloop.model.head import Head
+from faceloop.model.head import Head, class_codes
 from faceloop.model.params import Embedder, Train
-from faceloop.pool.features import embedding_width, read_features
+from faceloop.pool.features import read_features
 from faceloop.pool.labelled import LABELLED
 from faceloop.statistics.params import Metric
 
@@ -79,13 +78,12 @@ def fit_sizes(
     base: pd.DataFrame, arm: pd.DataFrame, sizes: Sequence[int], settings: Params
 ) -> dict[int, Head]:
     """Train on the base and the arm's first few faces, for each of the sizes."""
-    width = embedding_width(settings.batches)
     heads = {}
     for size in sizes:
         faces = pd.concat([base, arm.head(size)], ignore_index=True)
         heads[size] = fit_head(
-            read_features(faces, width),
-            faces["label"].map(settings.classes.index).to_numpy(dtype=np.int64),
+            read_features(faces, settings.batches),
+            class_codes(faces["label"], settings.classes),
             faces["group"].to_numpy(),
             settings.classes,
             settings.embed.model,

@@ -7,7 +7,7 @@ from faceloop.base.randomness import generator
 from faceloop.base.storage import LABELLED_DIR, QUEUE_DIR, read_csv, write_csv
 from faceloop.model.head import predict
 from faceloop.model.head_files import MODELS_DIR, read_head
-from faceloop.pool.features import embedding_width, read_features
+from faceloop.pool.features import read_features
 from faceloop.pool.labelled import LABELLED
 from faceloop.pool.queue import QUEUE
 from faceloop.sampling.diverse_strategies import Sample, pick_diverse
@@ -24,17 +24,17 @@ class Params(ByStrategy):
 def main() -> None:
     """Write `data/queue/diverse.csv`, the faces to label for training."""
     settings = read_params(Params)
-    candidate, width = settings.rounds.candidate, embedding_width(settings.batches)
+    candidate, batches = settings.rounds.candidate, settings.batches
     uncertain = read_csv(QUEUE_DIR / "uncertain.csv", QUEUE)
     labelled = read_csv(LABELLED_DIR / f"{candidate}.csv", LABELLED)
     trained = labelled[labelled["split"] == "train"]
-    features = read_features(uncertain, width)
+    features = read_features(uncertain, batches)
     sample = Sample(
         uncertain["face_id"].to_numpy(),
         features,
         uncertain["score"].to_numpy(),
         predict(read_head(MODELS_DIR / f"{candidate}.safetensors"), features),
-        read_features(trained, width),
+        read_features(trained, batches),
     )
     wanted = settings.sample_diverse
     strategy = settings.diversity if len(trained) else wanted.cold_start

@@ -9,7 +9,7 @@ from faceloop.crops.face_table import read_faces
 from faceloop.labels.params import Placing
 from faceloop.labels.placing import place_rows
 from faceloop.labels.vote_files import known_rounds, read_queue
-from faceloop.model.head import p_columns
+from faceloop.model.head import class_codes, p_columns
 from faceloop.model.head_files import read_out_of_fold
 from faceloop.pool.labelled import LABELLED
 from faceloop.pool.params import HoldingOut
@@ -37,7 +37,7 @@ def main() -> None:
     held_out = next_overfit_groups(labelled, settings)
     free = labelled[may_be_asked_again(labelled, asked_before, held_out)]
     judged = read_out_of_fold(candidate).merge(free[FACE], on=FACE)
-    labels = judged["label"].map(classes.index).to_numpy(dtype=int)
+    labels = class_codes(judged["label"], classes)
     quality = label_quality(labels, judged[p_columns(classes)].to_numpy())
     size = round(settings.sample_relabel.share * len(read_csv(QUEUE_DIR / "diverse.csv", QUEUE)))
     picked = most_suspicious(quality, judged["face_id"].to_numpy(), size)

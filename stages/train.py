@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from faceloop.base.blocks import Loop
@@ -18,10 +17,10 @@ from faceloop.base.storage import (
     write_parquet,
 )
 from faceloop.model.fit_head import Fit, fit_head
-from faceloop.model.head import p_columns
+from faceloop.model.head import class_codes, p_columns
 from faceloop.model.head_files import MODELS_DIR, write_head
 from faceloop.model.params import Embedder, Train
-from faceloop.pool.features import embedding_width, read_features
+from faceloop.pool.features import read_features
 from faceloop.pool.labelled import LABELLED
 
 
@@ -54,8 +53,8 @@ def main() -> None:
 def fit_round(faces: pd.DataFrame, settings: Params) -> Fit:
     """Train a head on labelled faces (columns batch, face_id, group, label)."""
     return fit_head(
-        read_features(faces, embedding_width(settings.batches)),
-        faces["label"].map(settings.classes.index).to_numpy(dtype=np.int64),
+        read_features(faces, settings.batches),
+        class_codes(faces["label"], settings.classes),
         faces["group"].to_numpy(),
         settings.classes,
         settings.embed.model,

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from faceloop.base.errors import FaceloopError
 from faceloop.model.fit_head import Fit, best_temperature, fit_head
 from faceloop.model.folds import grouped_folds
-from faceloop.model.head import Head, predict, softmax
+from faceloop.model.head import Head, class_codes, predict, softmax
 from faceloop.model.head_files import read_head, write_head
 from faceloop.model.params import Train
 
@@ -239,3 +239,14 @@ def test_a_missing_or_damaged_head_is_said_plainly(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(FaceloopError, match="no faceloop head"):
         read_head(path)
+
+
+@pytest.mark.parametrize("places", [[], [2], [2, 0, 2]])
+def test_labels_become_their_places_among_the_classes(places: list[int]) -> None:
+    codes = class_codes(pd.Series([CLASSES[at] for at in places], dtype="str"), CLASSES)
+    assert codes.tolist() == places and codes.dtype == np.int64
+
+
+def test_a_label_that_is_no_class_has_no_place() -> None:
+    with pytest.raises(ValueError, match="unsure"):
+        class_codes(pd.Series(["none", "unsure"]), CLASSES)

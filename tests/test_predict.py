@@ -78,7 +78,8 @@ def test_each_face_gets_what_the_pipeline_would_say(
     with released.here():
         faces = read_batch("drawn")
         p = predict(
-            read_head(Path("models/o00-i00.safetensors")), read_features(faces, 256).astype("f2")
+            read_head(Path("models/o00-i00.safetensors")),
+            read_features(faces, ["drawn"]).astype("f2"),
         )
     wanted = faces.assign(**dict(zip(P, p.T, strict=True)))
     twins = wanted.groupby("source_sha256")["source"].transform("nunique") > 1

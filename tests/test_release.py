@@ -403,7 +403,7 @@ def test_calibration_is_what_is_said_of_each_class_of_random_faces_while_held_ou
             p = folds.loc[row.face_id, [f"p_{name}" for name in CLASSES]].to_numpy(dtype=float)
         else:
             one = pd.DataFrame({"batch": ["pool"], "face_id": [row.face_id]})
-            p = predict(head, read_features(one, 8))[0]
+            p = predict(head, read_features(one, ["pool"]))[0]
         sums[CLASSES.index(row.label)] += p
     means, *draws = np.load(release(out) / "model/calibration.npy")
     np.testing.assert_allclose(means, sums / sums.sum(axis=1, keepdims=True), atol=1e-5)

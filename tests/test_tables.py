@@ -174,10 +174,12 @@ def test_features_come_in_the_order_of_the_faces_asked_for(project: Any) -> None
     write_array(10 + np.arange(8, dtype=np.float32).reshape(4, 2), EMBEDDINGS_DIR / "b.npy")
     a, b = read_batch("a"), read_batch("b")
     asked = pd.concat([b.iloc[[3]], a.iloc[[2]], b.iloc[[0]]])
-    assert read_features(asked, 2).tolist() == [[16, 17], [4, 5], [10, 11]]
-    assert read_features(asked.iloc[:0], 2).shape == (0, 2)
+    assert read_features(asked, ["a", "b"]).tolist() == [[16, 17], [4, 5], [10, 11]]
+    assert read_features(asked.iloc[[1]], ["a", "b"]).tolist() == [[4, 5]]
+    assert read_features(asked.iloc[:0], ["a", "b"]).shape == (0, 2)
+    assert read_features(asked.iloc[:0], []).shape == (0, 1)
     with pytest.raises(FaceloopError, match="face zz is not in batch a"):
-        read_features(asked.iloc[[1]].assign(face_id="zz"), 2)
+        read_features(asked.iloc[[1]].assign(face_id="zz"), ["a", "b"])
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])

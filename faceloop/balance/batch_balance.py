@@ -17,7 +17,7 @@ from faceloop.balance.class_shares import (
 from faceloop.balance.coverage import nearest_distance, typical_distance
 from faceloop.balance.params import Balance
 from faceloop.balance.targets import CLASS, against_targets, in_words, verdict_of
-from faceloop.model.head import p_columns
+from faceloop.model.head import class_codes, p_columns
 
 
 class BatchFaces(NamedTuple):
@@ -63,7 +63,7 @@ def unseen_probabilities(
     trained = (random["split"] == "train").to_numpy()
     p = np.where(trained[:, None], held_out, p)
     known = ~np.isnan(p).any(axis=1)
-    labels = random["label"].map(list(classes).index).to_numpy(dtype=np.int64)
+    labels = class_codes(random["label"], classes)
     weights = chance_weights(random).to_numpy(dtype=float)
     groups = random["group"].to_numpy()
     return RandomLabels(p[known], labels[known], groups[known], weights[known])

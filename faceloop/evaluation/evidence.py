@@ -16,9 +16,9 @@ from faceloop.base.storage import (
     write_figures,
 )
 from faceloop.evaluation.held_out import HeldOut, WholeBatch
-from faceloop.model.head import p_columns
+from faceloop.model.head import class_codes, p_columns
 from faceloop.model.head_files import MODELS_DIR, read_head, read_out_of_fold
-from faceloop.pool.features import embedding_width, read_features
+from faceloop.pool.features import read_features
 from faceloop.pool.labelled import LABELLED
 from faceloop.pool.reading import read_pool
 
@@ -48,9 +48,9 @@ def read_held_out(split: str, settings: Loop) -> HeldOut:
     # The over-fitting set is no random draw, and an imported round tells no probability.
     at_random = split == "validation" and len(drawn) > 0 and not np.isnan(drawn).any()
     return HeldOut(
-        truth=faces["label"].map(settings.classes.index).to_numpy(dtype=np.int64),
+        truth=class_codes(faces["label"], settings.classes),
         groups=faces["group"].to_numpy(),
-        features=read_features(faces, embedding_width(settings.batches)),
+        features=read_features(faces, settings.batches),
         accepted=heads["accepted"],
         candidate=heads["candidate"],
         weights=(1 / drawn) / np.mean(1 / drawn) if at_random else None,
@@ -80,8 +80,8 @@ def read_whole_batch(settings: Loop) -> WholeBatch:
     held_out = read_out_of_fold(candidate)
     held_out = held_out[held_out["batch"] == settings.pool].set_index("face_id")[columns]
     return WholeBatch(
-        truth=known["label"].map(settings.classes.index).to_numpy(dtype=np.int64),
-        features=read_features(known, embedding_width(settings.batches)),
+        truth=class_codes(known["label"], settings.classes),
+        features=read_features(known, settings.batches),
         out_of_fold=held_out.reindex(known["face_id"]).to_numpy(dtype=np.float64),
         trained=(known["split"] == "train").to_numpy(),
         rest=(int(faces["duplicate_of"].isna().sum()) - asked_before.nunique()) * usable,

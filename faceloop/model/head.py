@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from faceloop.base.tables import Rows
 
@@ -35,6 +36,15 @@ class Head:
 def p_columns(classes: Sequence[str]) -> list[str]:
     """Return the names of the columns that hold each class's probability."""
     return [f"p_{name}" for name in classes]
+
+
+def class_codes(labels: pd.Series, classes: Sequence[str]) -> np.ndarray:
+    """Return each label's place among the classes, int64 of shape (n,).
+
+    Raises:
+        ValueError: a label is none of the classes.
+    """
+    return labels.map(list(classes).index).to_numpy(dtype=np.int64)
 
 
 BLOCK = 16_384  # rows at a time: a memory-mapped pool is never in memory whole

@@ -57,16 +57,20 @@ def embedding_width(batches: Sequence[str]) -> int:
     return widths.pop() if widths else 1
 
 
-def read_features(faces: pd.DataFrame, width: int) -> np.ndarray:
-    """Return the embeddings of just these faces (columns batch, face_id): float32, (n, width).
+def read_features(faces: pd.DataFrame, batches: Sequence[str]) -> np.ndarray:
+    """Return the embeddings of just these faces: float32 of shape (n, d), in their order.
+
+    Args:
+        faces: columns batch, face_id.
+        batches: those of params.yaml, which tell d also where there is no face.
 
     Raises:
-        FaceloopError: a face is in no table.
+        FaceloopError: a face is in no table, or the batches' embeddings differ in width.
     """
-    features = np.zeros((len(faces), width), dtype=np.float32)
-    batches, face_ids = faces["batch"].to_numpy(), faces["face_id"].to_numpy()
-    for batch in np.unique(batches):
-        rows = np.flatnonzero(batches == batch)
+    features = np.zeros((len(faces), embedding_width(batches)), dtype=np.float32)
+    batch_of, face_ids = faces["batch"].to_numpy(), faces["face_id"].to_numpy()
+    for batch in np.unique(batch_of):
+        rows = np.flatnonzero(batch_of == batch)
         place = places_of(face_ids[rows], batch)
         features[rows] = StoredEmbeddings(batch)[place]
     return features

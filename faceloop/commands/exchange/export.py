@@ -19,7 +19,7 @@ from faceloop.labels.assignment import asked_of
 from faceloop.labels.vote_files import check_annotator
 from faceloop.model.head import predict
 from faceloop.model.head_files import MODELS_DIR, read_head
-from faceloop.pool.features import embedding_width, read_features
+from faceloop.pool.features import read_features
 
 FORMATS = ("folders", "label-studio", "cvat")
 
@@ -128,10 +128,10 @@ def predicted(waiting: pd.DataFrame, state: State) -> dict[str, Prediction]:
         FaceloopError: the model is not here, is of other classes or embeddings, or knows nothing.
     """
     path, classes = MODELS_DIR / f"{state.candidate}.safetensors", state.settings.classes
-    head, width = read_head(path), embedding_width(state.settings.batches)
-    if list(head.classes) != classes or len(head.weight) != width:
+    head, features = read_head(path), read_features(waiting, state.settings.batches)
+    if list(head.classes) != classes or len(head.weight) != features.shape[1]:
         raise FaceloopError(f"{path} is of other classes or embeddings: run 'dvc repro'")
-    p = predict(head, read_features(waiting, width))
+    p = predict(head, features)
     if np.ptp(p) == 0:
         raise FaceloopError(f"{path} has seen no label yet: there is nothing to predict with")
     best = p.argmax(axis=1)

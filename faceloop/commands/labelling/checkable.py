@@ -12,7 +12,8 @@ from faceloop.labels.adjudication import disagreements
 from faceloop.labels.assignment import missing_votes
 from faceloop.labels.columns import NOT_A_FACE
 from faceloop.labels.votes import latest_votes
-from faceloop.pool.features import embedding_width, read_features
+from faceloop.model.head import class_codes
+from faceloop.pool.features import read_features
 from faceloop.pool.labelled import LABELLED
 
 
@@ -42,10 +43,8 @@ def read_checkable(state: State, annotator: str) -> pd.DataFrame:
     blind = faces["face_id"].isin([*state.queue.loc[missing, "face_id"], *drafted])
     shown = [*settings.classes, NOT_A_FACE]
     faces = faces[~now.isin(out) & ~blind & faces["label"].isin(shown)].reset_index(drop=True)
-    features = read_features(
-        faces.assign(face_id=faces["face_now"]), embedding_width(settings.batches)
-    )
+    features = read_features(faces.assign(face_id=faces["face_now"]), settings.batches)
     places = order_alike(
-        faces["label"].map(shown.index).to_numpy(), features, settings.sample_diverse, settings.seed
+        class_codes(faces["label"], shown), features, settings.sample_diverse, settings.seed
     )
     return faces.iloc[places].reset_index(drop=True)

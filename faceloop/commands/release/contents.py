@@ -22,9 +22,9 @@ from faceloop.crops.face_table import read_faces
 from faceloop.labels.adjudication_files import RoundTables
 from faceloop.labels.merging import what_stands
 from faceloop.labels.vote_files import known_rounds
-from faceloop.model.head import Head, p_columns, predict
+from faceloop.model.head import Head, class_codes, p_columns, predict
 from faceloop.model.head_files import MODELS_DIR, read_head
-from faceloop.pool.features import embedding_width, read_features
+from faceloop.pool.features import read_features
 from faceloop.pool.labelled import LABELLED
 
 
@@ -125,7 +125,7 @@ def _held_out_draws(
     """
     asked = faces["inclusion_probability"].notna() & faces["label"].isin(settings.classes)
     outside = faces[asked & (faces["split"] != "train")].reset_index(drop=True)
-    features = read_features(outside, embedding_width(settings.batches))
+    features = read_features(outside, settings.batches)
     p = pd.DataFrame(predict(head, features), columns=p_columns(settings.classes))
     folds = pd.read_parquet(MODELS_DIR / f"{round_name}.out_of_fold.parquet").drop(columns="label")
     inside = faces[asked & (faces["split"] == "train")].merge(folds, on=FACE)
@@ -134,7 +134,7 @@ def _held_out_draws(
     columns = p_columns(settings.classes)
     chances = drawn[columns].to_numpy(dtype=float)
     return drawn[["batch", "source", "group", *columns]].assign(
-        truth=drawn["label"].map(settings.classes.index).astype(int),
+        truth=class_codes(drawn["label"], settings.classes),
         predicted=chances.argmax(axis=1),
         confidence=chances.max(axis=1),
         weight=chance_weights(drawn),

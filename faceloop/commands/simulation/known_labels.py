@@ -10,7 +10,7 @@ from faceloop.base.errors import FaceloopError
 from faceloop.base.storage import LABELLED_DIR, read_csv
 from faceloop.commands.settings import Settings
 from faceloop.commands.simulation.simulated_loop import Labelled
-from faceloop.pool.features import embedding_width, read_features
+from faceloop.pool.features import read_features
 from faceloop.pool.labelled import LABELLED
 
 
@@ -57,7 +57,7 @@ def read_labelled_faces(settings: Settings) -> tuple[Labelled, list[str]]:
     table = read_csv(path, LABELLED)
     table = table[table["label"].isin(settings.classes)]
     ids, groups = (table[name].to_numpy(dtype=str) for name in ("face_id", "group"))
-    features = read_features(table, embedding_width(settings.batches))
+    features = read_features(table, settings.batches)
     return _with_classes(ids, groups, features, table["label"], str(path))
 
 
