@@ -178,7 +178,7 @@ def ask_rounds(planted: pd.DataFrame, changes: dict[str, Any]) -> dict[str, Any]
             run_stages()
         queues = [read_queue(name) for name in known_rounds(read_settings().rounds)]
     asked = pd.concat([one[one["purpose"] != "relabel"] for one in queues])
-    pictures = asked["face_id"].map(planted.set_index("face_id")["original"])
+    pictures = asked["asked_id"].map(planted.set_index("face_id")["original"])
     return {"rounds": len(queues), "asked": len(asked), "again": int(pictures.duplicated().sum())}
 
 

@@ -23,9 +23,8 @@ from faceloop.base.storage import EMBEDDINGS_DIR, FACES_DIR, write_array, write_
 from faceloop.base.tables import as_table
 from faceloop.crops.face_table import FACES, LANDMARKS
 from faceloop.crops.packs import crops_path, encode_crop, write_crops
-from faceloop.labels.columns import VOTES
+from faceloop.labels.columns import ASKED, VOTES
 from faceloop.labels.vote_files import read_queue, write_queue, write_votes
-from faceloop.pool.queue import QUEUE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -78,10 +77,10 @@ def make_project(
         purpose = ("train", "validation")[number % 2]
         place = dict(zip(("x0", "y0", "x1", "y1"), face.box, strict=True), source=face.source)
         told = {"purpose": purpose, "reason": "representative", "cluster": number % 7}
-        rows.append({"face_id": face_id, "batch": BATCH, "score": 0.5, **place, **told})
+        rows.append({"asked_id": face_id, "batch": BATCH, "score": 0.5, **place, **told})
         crops[face_id], truth[face_id] = face.crop, face.label
     with chdir(folder):
-        write_queue(as_table(rows, QUEUE), round_name)
+        write_queue(as_table(rows, ASKED), round_name)
         write_crops(crops, crops_path(BATCH))
     guidelines = (ROOT / "labels/GUIDELINES.md").read_text(encoding="utf-8")
     (folder / "labels/GUIDELINES.md").write_text(guidelines, encoding="utf-8")
@@ -93,12 +92,13 @@ def add_votes(folder: Path, votes: dict[str, dict[str, str]], round_name: str = 
     with chdir(folder):
         faces = read_queue(round_name)
         rows = faces.assign(source_sha256="", probability=1.0, sharpness=1.0, duplicate_of=None)
-        rows = rows.assign(group=rows["face_id"], **dict.fromkeys(LANDMARKS, 0.0), time_s=None)
+        ids = rows["asked_id"]
+        rows = rows.assign(face_id=ids, group=ids, **dict.fromkeys(LANDMARKS, 0.0), time_s=None)
         write_parquet(as_table(rows, FACES), FACES_DIR / f"{BATCH}.parquet")
         features = np.random.default_rng(1).normal(size=(len(rows), 8))
         write_array(features.astype(np.float32), EMBEDDINGS_DIR / f"{BATCH}.npy")
         for name, labels in votes.items():
-            said = [{"face_id": one, "label": label} for one, label in labels.items()]
+            said = [{"asked_id": one, "label": label} for one, label in labels.items()]
             table = as_table(said, VOTES).fillna({"labelled_at": "", "mode": "page"})
             write_votes(round_name, name, table)
 

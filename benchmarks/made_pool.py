@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from faceloop.base.storage import DUPLICATES_DIR, EMBEDDINGS_DIR, FACES_DIR, write_parquet
 from faceloop.base.tables import as_table
 from faceloop.crops.face_table import FACES, LANDMARKS, read_batch_rows
-from faceloop.labels.columns import VOTES
+from faceloop.labels.columns import ASKED_AS, VOTES
 from faceloop.labels.vote_files import write_queue, write_votes
 from faceloop.pool.features import read_embeddings
 from faceloop.pool.labelled import DUPLICATES
@@ -86,8 +86,9 @@ def answer(round_name: str, batch: str, rows: np.ndarray, validation: int) -> No
         purpose=np.where(judged, "validation", "train"),
         inclusion_probability=np.where(judged, validation / len(read_embeddings(batch)), np.nan),
     )
+    queue = queue.rename(columns=ASKED_AS)
     write_queue(queue, round_name)
     labels = [CLASSES[directions_of(row, 1)[0] % len(CLASSES)] for row in rows]
-    votes = as_table({"face_id": faces["face_id"], "label": labels}, dict.fromkeys(VOTES, "str"))
+    votes = as_table({"asked_id": queue["asked_id"], "label": labels}, dict.fromkeys(VOTES, "str"))
     votes = votes.assign(labelled_at="", mode="truth", seconds=np.nan)
     write_votes(round_name, "truth", as_table(votes, VOTES))

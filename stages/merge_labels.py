@@ -52,9 +52,9 @@ def name_what_is_unplaced(merged: Merged) -> None:
         (merged.adjudications.assign(annotator="adjudication"), "what was settled"),
     ]
     for rows, what in lost:
-        for row in rows[rows["face_now"] == ""].itertuples():
+        for row in rows[rows["face_id"] == ""].itertuples():
             print(
-                f"labels/{row.round}/{row.annotator}.csv: face {row.face_id} of {row.batch} is "
+                f"labels/{row.round}/{row.annotator}.csv: face {row.asked_id} of {row.batch} is "
                 f"found no more; {what} is kept there and not used"
             )
 

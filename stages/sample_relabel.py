@@ -6,6 +6,7 @@ from faceloop.base.rounds import rounds_up_to
 from faceloop.base.storage import LABELLED_DIR, QUEUE_DIR, read_csv, write_csv
 from faceloop.base.tables import FACE, stacked
 from faceloop.crops.face_table import read_faces
+from faceloop.labels.columns import ASKED
 from faceloop.labels.params import Placing
 from faceloop.labels.placing import place_rows
 from faceloop.labels.vote_files import known_rounds, read_queue
@@ -30,7 +31,7 @@ def main() -> None:
     candidate, classes = settings.rounds.candidate, settings.classes
     labelled = read_csv(LABELLED_DIR / f"{candidate}.csv", LABELLED)
     rounds = rounds_up_to(candidate, known_rounds(settings.rounds))
-    queues = stacked([read_queue(name) for name in rounds], QUEUE)
+    queues = stacked([read_queue(name) for name in rounds], ASKED)
     faces = read_faces(settings.batches, queues)
     again = queues[queues["purpose"] == "relabel"]
     asked_before = place_rows(again, faces, settings.merge_labels.min_iou)

@@ -41,7 +41,7 @@ def at(hour: int) -> str:
 def settle(round_name: str, *rows: tuple[str, ...]) -> None:
     """Write rows of face, label and, at will, time, adjudicator and note."""
     blank = ("", "", f"{NOON}", "carl", "")
-    full = [dict(zip(("face_id", "label", "labelled_at", "adjudicator", "note"),
+    full = [dict(zip(("asked_id", "label", "labelled_at", "adjudicator", "note"),
                      (*row, *blank[len(row):]), strict=True)) for row in rows]  # fmt: skip
     write_adjudications(round_name, as_table(full, ADJUDICATIONS))
 
@@ -195,7 +195,7 @@ def test_an_adjudication_of_a_new_conflict_about_an_old_face_is_the_candidates_a
     rounds.vote_truly(SECOND)
     path = rounds.root / "labels" / SECOND / "ana.csv"
     path.write_text("".join(line for line in path.open() if face not in line))
-    found = read_conflicts(read_state()).open.set_index("face_id")
+    found = read_conflicts(read_state()).open.set_index("asked_id")
     assert found.loc[face, "round"] == SECOND
     settle(SECOND, (face, "sunglasses"))
     assert merged(FIRST)[0].loc[face, "label"] == rounds.labels[face]
@@ -239,9 +239,9 @@ def test_adjudications_outlive_a_re_extraction_and_none_is_lost_in_silence(
         in capsys.readouterr().out
     )
     found = read_conflicts(read_state())
-    assert set(found.every["face_id"]) == set(rounds.ids[:4]) - {two}
-    assert set(found.open["face_id"]) == set(rounds.ids[2:4])
-    assert found.open["face_now"].str.startswith("new").all()
+    assert set(found.every["asked_id"]) == set(rounds.ids[:4]) - {two}
+    assert set(found.open["asked_id"]) == set(rounds.ids[2:4])
+    assert found.open["face_id"].str.startswith("new").all()
 
 
 # The file
@@ -285,7 +285,7 @@ def test_a_note_may_hold_anything_that_a_csv_can(rounds: Any) -> None:
 
 
 def rows_of(face: str, label: str, by: str, time: str = NOON) -> pd.DataFrame:
-    row = {"face_id": face, "label": label, "adjudicator": by, "labelled_at": time, "note": ""}
+    row = {"asked_id": face, "label": label, "adjudicator": by, "labelled_at": time, "note": ""}
     return as_table([row], ADJUDICATIONS)
 
 
@@ -316,5 +316,5 @@ def test_two_who_write_at_once_lose_no_row(rounds: Any) -> None:
     for thread in threads:
         thread.join()
     table = read_adjudications(SEED, read_votes(SEED, CLASSES), CLASSES)
-    assert table["face_id"].tolist() == sorted(rounds.ids[:20])
+    assert table["asked_id"].tolist() == sorted(rounds.ids[:20])
     assert table["adjudicator"].value_counts().to_dict() == {"carl": 10, "eva": 10}

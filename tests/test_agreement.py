@@ -29,9 +29,9 @@ SETTINGS = MergeLabels(
 
 
 def placed(*rows: tuple[str, str, str], **columns: Any) -> pd.DataFrame:
-    table = pd.DataFrame(list(rows), columns=["face_now", "annotator", "label"], dtype="str")
+    table = pd.DataFrame(list(rows), columns=["face_id", "annotator", "label"], dtype="str")
     rest = {"batch": "b", "round": SEED, "mode": "page", "purpose": "train", "seconds": 1.0}
-    return table.assign(face_id=table["face_now"], **(rest | columns))
+    return table.assign(asked_id=table["face_id"], **(rest | columns))
 
 
 def crowd(seed: int = 0, faces: int = 60) -> pd.DataFrame:
@@ -47,14 +47,14 @@ def crowd(seed: int = 0, faces: int = 60) -> pd.DataFrame:
 
 
 def measured(votes: pd.DataFrame, faces_a_group: int = 1) -> Agreement:
-    faces = sorted(set(votes["face_now"]))
+    faces = sorted(set(votes["face_id"]))
     groups = [f"g{at // faces_a_group}" for at in range(len(faces))]
     labelled = pd.DataFrame({"batch": "b", "face_id": faces, "group": groups}, dtype="str")
     return measure_agreement(labelled, votes, SETTINGS, np.random.default_rng(0))
 
 
 def labels_by_face(votes: pd.DataFrame) -> list[dict[str, str]]:
-    by_face = votes.groupby("face_now")
+    by_face = votes.groupby("face_id")
     faces = [dict(zip(rows["annotator"], rows["label"], strict=True)) for _, rows in by_face]
     return [labels for labels in faces if len(labels) > 1]
 
@@ -90,8 +90,8 @@ def test_alpha_equals_crowd_kits() -> None:
     needs = "needs pip install 'faceloop[dawid-skene]'"
     metrics = pytest.importorskip("crowdkit.metrics.data", reason=needs)
     votes = crowd()
-    several = votes[votes.duplicated("face_now", keep=False)]
-    answers = several.rename(columns={"face_now": "task", "annotator": "worker"})
+    several = votes[votes.duplicated("face_id", keep=False)]
+    answers = several.rename(columns={"face_id": "task", "annotator": "worker"})
     found = measured(votes).figures["alpha"]["value"]
     assert found == pytest.approx(metrics.alpha_krippendorff(answers))
 
@@ -99,8 +99,8 @@ def test_alpha_equals_crowd_kits() -> None:
 def test_the_interval_of_alpha_is_that_of_drawn_groups() -> None:
     votes = crowd(faces=300)  # enough groups that the rule of three is not what widens it
     found = measured(votes, faces_a_group=3).figures["alpha"]
-    faces = sorted(set(votes["face_now"]))
-    parts = [votes[votes["face_now"].isin(faces[at : at + 3])] for at in range(0, len(faces), 3)]
+    faces = sorted(set(votes["face_id"]))
+    parts = [votes[votes["face_id"].isin(faces[at : at + 3])] for at in range(0, len(faces), 3)]
     groups = [coincidences_of(part) for part in parts]  # of a draw they add up, face by face
     rng = np.random.default_rng(1)
     draws = []

@@ -51,7 +51,8 @@ def table(*rows: tuple[str, str, str, int | None, int], wide: int = 40) -> pd.Da
         [(i, b, s, f, x, 0, x + wide, 40) for i, b, s, f, x in rows],
         columns=["face_id", "batch", "source", "frame", *BOX],
     )
-    return found.astype({"frame": "Int64", "face_id": "str", "batch": "str", "source": "str"})
+    found = found.astype({"frame": "Int64", "face_id": "str", "batch": "str", "source": "str"})
+    return found.assign(asked_id=found["face_id"])  # the one of a queue, the other of a face table
 
 
 def test_a_face_that_still_stands_keeps_its_vote() -> None:

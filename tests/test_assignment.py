@@ -25,7 +25,7 @@ def label(people: int, overlap: float = 0.2, validation_overlap: float = 1.0) ->
 
 def queue(train: int, validation: int = 0, relabel: int = 0) -> pd.DataFrame:
     purposes = ["train"] * train + ["validation"] * validation + ["relabel"] * relabel
-    return pd.DataFrame({"face_id": [f"f{n}" for n in range(len(purposes))], "purpose": purposes})
+    return pd.DataFrame({"asked_id": [f"f{n}" for n in range(len(purposes))], "purpose": purposes})
 
 
 def dealt(rows: pd.DataFrame, settings: Label, seed: int = 1, **voted: Any) -> list[list[str]]:
@@ -72,7 +72,7 @@ def test_nobody_is_assigned_with_fewer_than_two_people(people: int) -> None:
 
 def test_a_relabel_goes_to_somebody_who_has_not_voted_and_loads_stay_even() -> None:
     rows = queue(30, 0, 10)
-    voted = {face: {"ana"} for face in rows["face_id"]}
+    voted = {face: {"ana"} for face in rows["asked_id"]}
     teams = dealt(rows, label(3, overlap=0.0), **voted)
     assert all("ana" not in team for team in teams[30:])
     assert all(len(team) == 1 for team in teams)
@@ -85,11 +85,11 @@ def test_a_relabel_that_everybody_voted_on_is_asked_all_the_same() -> None:
     assert len(dealt(rows, label(2, overlap=0.0), f0={"ana", "ben"})[0]) == 1
 
 
-DEALT = pd.DataFrame({"face_id": list("abcd"), "annotators": ["ana ben", "ana", "", "anabel"]})
+DEALT = pd.DataFrame({"asked_id": list("abcd"), "annotators": ["ana ben", "ana", "", "anabel"]})
 
 
 def said(*votes: tuple[str, str]) -> pd.DataFrame:
-    return pd.DataFrame(votes, columns=["face_id", "annotator"])
+    return pd.DataFrame(votes, columns=["asked_id", "annotator"])
 
 
 def test_a_person_is_asked_what_is_theirs_or_anyones() -> None:

@@ -57,7 +57,7 @@ def write(annotator: str, *actions: Action) -> None:
 
 
 def ids() -> list[str]:
-    return sorted(read_queue(ROUND)["face_id"])
+    return sorted(read_queue(ROUND)["asked_id"])
 
 
 def session(annotator: str = "ana") -> Session:
@@ -97,9 +97,9 @@ def test_a_torn_last_line_is_forgotten_and_cut_off(project: Path) -> None:
     whole = path.read_bytes()
     for cut in (1, 20, len(whole.splitlines()[-1])):
         path.write_bytes(whole[:-cut])
-        assert read_draft(ROUND, "ana")["face_id"].tolist() == ["f1"]
+        assert read_draft(ROUND, "ana")["asked_id"].tolist() == ["f1"]
     write("ana", said("a-3", "f3"))
-    assert read_draft(ROUND, "ana")["face_id"].tolist() == ["f1", "f3"]
+    assert read_draft(ROUND, "ana")["asked_id"].tolist() == ["f1", "f3"]
 
 
 def test_a_damaged_line_in_the_middle_is_named(project: Path) -> None:
@@ -132,14 +132,14 @@ def test_a_full_disk_leaves_no_half_line(project: Path, monkeypatch: pytest.Monk
                 draft.append([said("a-2", "f2")])
         assert draft.path.read_bytes() == before
         draft.append([said("a-2", "f2")])
-    assert read_draft(ROUND, "ana")["face_id"].tolist() == ["f1", "f2"]
+    assert read_draft(ROUND, "ana")["asked_id"].tolist() == ["f1", "f2"]
 
 
 def test_undo_takes_back_the_last_word_and_the_one_before_stands_again(project: Path) -> None:
     write("ana", said("a-1", label="none"), said("a-2", label="glasses"), said("a-3", "f2"))
-    assert dict(read_draft(ROUND, "ana")[["face_id", "label"]].to_numpy())["f1"] == "glasses"
+    assert dict(read_draft(ROUND, "ana")[["asked_id", "label"]].to_numpy())["f1"] == "glasses"
     write("ana", undone("a-4", "a-2"))
-    assert dict(read_draft(ROUND, "ana")[["face_id", "label"]].to_numpy())["f1"] == "none"
+    assert dict(read_draft(ROUND, "ana")[["asked_id", "label"]].to_numpy())["f1"] == "none"
     write("ana", undone("a-5", "a-1"), undone("a-6", "a-3"))
     assert read_draft(ROUND, "ana").empty
 
@@ -210,7 +210,7 @@ def test_the_grid_is_for_the_seed_round(project: Path) -> None:
 
 
 def test_the_grid_goes_by_cluster_and_not_by_purpose() -> None:
-    faces = pd.DataFrame({"face_id": list("abcdefgh"), "cluster": [1, 0] * 4})
+    faces = pd.DataFrame({"asked_id": list("abcdefgh"), "cluster": [1, 0] * 4})
     one = by_cluster(faces.assign(purpose=["train", "validation"] * 4), 7)
     other = by_cluster(faces.assign(purpose=["validation", "train"] * 4), 7)
     assert one == other and set(one[:4]) == set("bdfh")

@@ -346,7 +346,7 @@ def test_a_person_gets_only_what_they_are_asked(faces: Any, capsys: Any, tmp_pat
     queue = read_queue(SEED)
     asked = ["ana", "ben", "ana ben", "", *[""] * (len(queue) - 4)]
     write_queue(queue.assign(annotators=asked), SEED)
-    faces.add_votes(SEED, "ben", {queue["face_id"][2]: "none"})
+    faces.add_votes(SEED, "ben", {queue["asked_id"][2]: "none"})
     for name, places in (("ben", [1, 3]), ("ana", [0, 2, 3])):
         run(capsys, "export", tmp_path / name, "--as", name)
         given = {path.stem for path in (tmp_path / name).glob("*.jpg")}

@@ -31,7 +31,7 @@ def written(folder: Path, content: str | bytes, name: str = "ana.csv") -> Path:
 
 def votes_in(folder: Path, content: str | bytes) -> dict[str, str]:
     table = read_vote_file(written(folder, content), FACES, CLASSES)
-    return dict(zip(table["face_id"], table["label"], strict=True))
+    return dict(zip(table["asked_id"], table["label"], strict=True))
 
 
 def refused(folder: Path, content: str | bytes, name: str = "ana.csv") -> str:
@@ -191,7 +191,7 @@ def test_a_queue_with_an_unknown_purpose_is_refused(queued: Any) -> None:
 
 
 def new_votes(labels: dict[str, str]) -> pd.DataFrame:
-    rows = [{"face_id": one, "label": label, "mode": "import"} for one, label in labels.items()]
+    rows = [{"asked_id": one, "label": label, "mode": "import"} for one, label in labels.items()]
     return as_table(rows, {**VOTES}).fillna({"labelled_at": ""})
 
 
@@ -202,8 +202,8 @@ def test_votes_are_added_and_none_is_changed_or_lost(queued: Any) -> None:
     more = {queued.ids[5]: "sunglasses", queued.ids[3]: "none", queued.ids[1]: "unsure"}
     write_votes("o00-i00", "ana", with_votes("o00-i00", "ana", new_votes(more), classes))
     table = read_votes("o00-i00", classes)
-    assert dict(zip(table["face_id"], table["label"], strict=True)) == first | more
-    assert table["face_id"].is_monotonic_increasing
+    assert dict(zip(table["asked_id"], table["label"], strict=True)) == first | more
+    assert table["asked_id"].is_monotonic_increasing
 
 
 def test_what_a_person_said_before_keeps_its_time(queued: Any) -> None:
@@ -212,7 +212,7 @@ def test_what_a_person_said_before_keeps_its_time(queued: Any) -> None:
     both = with_votes("o00-i00", "ana", new_votes({queued.ids[0]: "none"}), queued.get("classes"))
     assert both.to_dict("records") == [
         {
-            "face_id": queued.ids[0],
+            "asked_id": queued.ids[0],
             "label": "none",
             "labelled_at": "then",
             "seconds": 2.5,

@@ -646,7 +646,7 @@ def test_a_video_frame_is_shown_with_the_face_in_the_box(
     (tmp_path / "data/raw" / BATCH / "walk.mp4").symlink_to(DEMO / "videos/walk.mp4")
     monkeypatch.chdir(tmp_path)
     settings, queue = read_settings(), read_queue(ROUND)
-    seen, unseen = queue["face_id"]
+    seen, unseen = queue["asked_id"]
     box = {"x0": 182, "y0": 80, "x1": 220, "y1": 125}
     pictures = Pictures(queue.assign(source="walk.mp4", frame=[24, 23], **box), settings)
     with Image.open(BytesIO(pictures.source(seen))) as shown:
@@ -662,11 +662,11 @@ def test_a_queue_cannot_reach_outside_its_batch(
     (tmp_path / "data").symlink_to(laid / "data")
     monkeypatch.chdir(laid)
     settings, queue = read_settings(), read_queue(ROUND)
-    face_id = queue["face_id"][0]
+    asked_id = queue["asked_id"][0]
     for source in ("../drawn/00.jpg", "/etc/hostname", f"../{BATCH}/../{BATCH}/00.jpg", "no.jpg"):
         pictures = Pictures(queue.assign(source=source), settings)
         with pytest.raises(Unreadable, match="is not here"):
-            pictures.source(face_id)
+            pictures.source(asked_id)
 
 
 def test_a_crop_that_the_pack_lacks_is_named_before_anybody_starts(
@@ -674,4 +674,4 @@ def test_a_crop_that_the_pack_lacks_is_named_before_anybody_starts(
 ) -> None:
     monkeypatch.chdir(laid)
     with pytest.raises(FaceloopError, match=r"drawn\.zip lacks face gone"):
-        Pictures(read_queue(ROUND).assign(face_id="gone"), read_settings())
+        Pictures(read_queue(ROUND).assign(asked_id="gone"), read_settings())

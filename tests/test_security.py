@@ -20,7 +20,7 @@ from faceloop.commands.cli import main
 from faceloop.commands.repository import verify
 from faceloop.commands.settings import read_settings
 from faceloop.faces.media import RAW_DIR, Unreadable, read_pictures, source_name
-from faceloop.labels.vote_files import LONGEST_LINE, read_queue, read_vote_file
+from faceloop.labels.vote_files import LONGEST_LINE, as_on_disk, read_queue, read_vote_file
 from faceloop.model.head_files import read_head
 from faceloop.weights.loading import DOWNLOADED, SHA256, SHIPPED_DIR, load_network
 
@@ -139,7 +139,7 @@ def test_no_more_than_one_row_of_an_endless_line_is_read(
 @pytest.mark.parametrize("column", ["face_id", "batch"])
 @pytest.mark.parametrize("name", ["../../x", "/etc/x", "a\\b", "", ".."])
 def test_a_queue_names_no_path(second_round: Any, capsys: Any, column: str, name: str) -> None:
-    queue = read_queue("o01-i00")
+    queue = as_on_disk(read_queue("o01-i00"))
     queue.loc[1, column] = name
     second_round.write_table(queue, second_round.queue("o01-i00"))
     assert main(["export", "../to-label"]) == 2

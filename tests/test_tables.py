@@ -260,8 +260,8 @@ def test_only_the_columns_asked_for_are_read(project: Any) -> None:
 def test_of_a_large_pool_only_faces_of_some_rows_and_beside_them_are_read(project: Any) -> None:
     project.add_batch("pool", photos=5, per_photo=2)
     whole = read_faces(["pool"])
-    moved = whole.iloc[[2]].assign(face_id="gone")  # its photo is known still
-    renamed = whole.iloc[[9]].assign(source="other.jpg")
+    moved = whole.iloc[[2]].assign(asked_id="gone")  # its photo is known still
+    renamed = whole.iloc[[9]].assign(source="other.jpg", asked_id=whole["face_id"])
     found = read_faces(["pool"], pd.concat([moved, renamed]))
     pd.testing.assert_frame_equal(found, whole.iloc[[2, 3, 9]].reset_index(drop=True))
-    assert read_faces(["pool"], whole.iloc[:0]).empty
+    assert read_faces(["pool"], renamed.iloc[:0]).empty

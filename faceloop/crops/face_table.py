@@ -39,7 +39,7 @@ def read_faces(batches: Sequence[str], about: pd.DataFrame | None = None) -> pd.
 
     Args:
         batches: those of params.yaml.
-        about: rows with columns face_id and source: only these faces, and the others of their
+        about: rows with columns asked_id and source: only these faces, and the others of their
             sources, are read. Of a large pool that is what votes can be about.
 
     Raises:
@@ -55,7 +55,7 @@ def read_faces(batches: Sequence[str], about: pd.DataFrame | None = None) -> pd.
         )
     wanted = None
     if about is not None:
-        ids, sources = (pa.array(about[name], pa.large_string()) for name in ("face_id", "source"))
+        ids, sources = (pa.array(about[name], pa.large_string()) for name in ("asked_id", "source"))
         wanted = pc.field("face_id").isin(ids) | pc.field("source").isin(sources)
     tables = [read_parquet(FACES_DIR / f"{batch}.parquet", filters=wanted) for batch in batches]
     return stacked(tables, FACES)

@@ -22,6 +22,7 @@ from faceloop.labels.columns import (
 )
 from faceloop.labels.vote_files import (
     LABELS_DIR,
+    as_on_disk,
     check_annotator,
     check_label,
     read_queue,
@@ -82,7 +83,7 @@ def read_adjudications(
     path = adjudication_path(round_name)
     if not path.is_file():
         return as_table([], ADJUDICATIONS)
-    voted = set(votes["face_id"])
+    voted = set(votes["asked_id"])
     seen: dict[tuple[str, datetime], tuple[int, str]] = {}
     rows = []
     for row, found in read_rows(path, REQUIRED):
@@ -101,7 +102,7 @@ def read_adjudications(
                 f"{where}: face {found['face_id']} is {found['label']!r} here and {before[1]!r} in "
                 f"row {before[0]}, at the same time; give the one that counts a later labelled_at"
             )
-        rows.append({"note": "", **found})
+        rows.append({"note": "", **found, "asked_id": found["face_id"]})
     return as_table(rows, ADJUDICATIONS)
 
 
@@ -116,17 +117,17 @@ def with_adjudications(round_name: str, new: pd.DataFrame, classes: Sequence[str
     path = adjudication_path(round_name)
     old = read_adjudications(round_name, read_votes(round_name, classes), classes)
     times = pd.to_datetime(old["labelled_at"], utc=True, format="ISO8601")
-    last = old.iloc[times.argsort(kind="stable")].drop_duplicates("face_id", keep="last")
-    last = last.set_index("face_id")
-    known = set(zip(old["face_id"], old["adjudicator"], old["labelled_at"], strict=True))
+    last = old.iloc[times.argsort(kind="stable")].drop_duplicates("asked_id", keep="last")
+    last = last.set_index("asked_id")
+    known = set(zip(old["asked_id"], old["adjudicator"], old["labelled_at"], strict=True))
     added = []
     for row in as_table(new, ADJUDICATIONS).to_dict("records"):
-        if (row["face_id"], row["adjudicator"], row["labelled_at"]) in known:
+        if (row["asked_id"], row["adjudicator"], row["labelled_at"]) in known:
             continue
-        before = last.loc[row["face_id"]] if row["face_id"] in last.index else None
+        before = last.loc[row["asked_id"]] if row["asked_id"] in last.index else None
         if before is not None and before["label"] != row["label"]:
             raise FaceloopError(
-                f"{path}: face {row['face_id']} is {before['label']!r} by {before['adjudicator']} "
+                f"{path}: face {row['asked_id']} is {before['label']!r} by {before['adjudicator']} "
                 f"there and {row['label']!r} by {row['adjudicator']} now; agree on one, then take "
                 f"yours back in 'faceloop adjudicate --as {row['adjudicator']}' with Backspace, or "
                 "add a row with a later labelled_at by hand"
@@ -148,8 +149,8 @@ def sole_writer() -> Iterator[None]:
 
 def write_adjudications(round_name: str, table: pd.DataFrame) -> None:
     """Write a round's adjudications, sorted, whole or not at all."""
-    ordered = as_table(table, ADJUDICATIONS).sort_values(["face_id", "labelled_at", "adjudicator"])
-    write_csv(ordered, adjudication_path(round_name))
+    ordered = as_table(table, ADJUDICATIONS).sort_values(["asked_id", "labelled_at", "adjudicator"])
+    write_csv(as_on_disk(ordered), adjudication_path(round_name))
 
 
 def parse_time(text: str, where: str) -> datetime:

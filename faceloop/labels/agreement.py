@@ -59,7 +59,7 @@ def measure_agreement(
 
     Args:
         labelled: columns batch, face_id, group.
-        placed: the votes; columns batch, face_now, annotator, label, mode, purpose, round, seconds.
+        placed: the votes; columns batch, face_id, annotator, label, mode, purpose, round, seconds.
         settings: bootstrap and confidence.
         rng: of the bootstrap.
     """
@@ -85,11 +85,10 @@ def measure_agreement(
 
 
 def blind_votes(placed: pd.DataFrame) -> pd.DataFrame:
-    """Return each person's latest blind, independent vote on each face; `face_id` is today's."""
-    blind = (placed["face_now"] != "") & (placed["mode"] != "grid")
+    """Return each person's latest blind, independent vote on each face that is found."""
+    blind = (placed["face_id"] != "") & (placed["mode"] != "grid")
     blind &= placed["purpose"] != "relabel"
-    votes = placed[blind].drop(columns="face_id").rename(columns={"face_now": "face_id"})
-    return latest_votes(votes)
+    return latest_votes(placed[blind])
 
 
 def several_people(blind: pd.DataFrame, labelled: pd.DataFrame) -> Ballots:

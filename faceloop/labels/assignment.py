@@ -23,7 +23,7 @@ def assign_annotators(
     the face, as long as there are any; with fewer than two annotators nothing is dealt.
 
     Args:
-        queue: columns face_id, purpose.
+        queue: columns asked_id, purpose.
         label: annotators, and the shares that two label, of the validation set and of the rest.
         rng: of the draw; the same one deals the same.
         voted: who has voted on a face in an earlier round, by face.
@@ -39,7 +39,7 @@ def assign_annotators(
     teams = {size: list(combinations(names, size)) for size in (1, 2)}
     dealt = {team: 0 for size in teams for team in teams[size]}
     load = dict.fromkeys(names, 0)
-    faces, given = queue["face_id"].tolist(), [""] * len(queue)
+    faces, given = queue["asked_id"].tolist(), [""] * len(queue)
     # Those with least choice first: what is dealt last evens the loads out.
     for row in np.lexsort((rng.permutation(len(queue)), -sizes, is_new)).tolist():
         before = set(voted.get(faces[row], ()))
@@ -83,18 +83,18 @@ def missing_votes(queue: pd.DataFrame, votes: pd.DataFrame) -> pd.Series:
     A vote from a truth table stands for everybody's.
 
     Args:
-        queue: columns face_id, annotators; of one round.
-        votes: columns face_id, annotator; of the same round.
+        queue: columns asked_id, annotators; of one round.
+        votes: columns asked_id, annotator; of the same round.
     """
-    voted = votes.groupby("face_id")["annotator"].agg(set).to_dict()
+    voted = votes.groupby("asked_id")["annotator"].agg(set).to_dict()
 
-    def missing(face_id: str, names: str) -> list[str]:
-        by = voted.get(face_id, set())
+    def missing(asked_id: str, names: str) -> list[str]:
+        by = voted.get(asked_id, set())
         if any(name.startswith(TRUTH) for name in by) or (by and not names):
             return []
         return [name for name in names.split() if name not in by] if names else [""]
 
-    rows = zip(queue["face_id"], queue["annotators"], strict=True)
+    rows = zip(queue["asked_id"], queue["annotators"], strict=True)
     return pd.Series([missing(*row) for row in rows], index=queue.index, dtype=object)
 
 

@@ -23,7 +23,7 @@ def summarise_labels(
     labelled, placed = merged.labelled, merged.placed
     counts = labelled["label"].value_counts()
     pairs = labelled["agreement"].dropna()
-    moved = (placed["face_now"] != placed["face_id"]) & (placed["face_now"] != "")
+    moved = (placed["face_id"] != placed["asked_id"]) & (placed["face_id"] != "")
     return {
         "round": round_name,
         "faces": len(labelled),
@@ -42,11 +42,11 @@ def summarise_labels(
         "agreement": float(pairs.mean()) if len(pairs) else None,
         "faces_with_several_votes": len(pairs),
         "adjudications": len(merged.adjudications),
-        "adjudications_unplaced": int((merged.adjudications["face_now"] == "").sum()),
+        "adjudications_unplaced": int((merged.adjudications["face_id"] == "").sum()),
         "adjudicated": len(merged.decided),
         "conflicts_open": len(merged.conflicts),
         "re_anchored": int(moved.sum()),
-        "unplaced": int((placed["face_now"] == "").sum()),
+        "unplaced": int((placed["face_id"] == "").sum()),
     }
 
 

@@ -14,7 +14,7 @@ from faceloop.labels.adjudication import (
     without_decided,
 )
 from faceloop.labels.params import Merging
-from faceloop.labels.placing import place_rows
+from faceloop.labels.placing import ASKED_FACE, place_rows
 from faceloop.labels.votes import AGGREGATIONS, latest_votes
 from faceloop.pool.labelled import LABELLED
 from faceloop.pool.splits import assign_splits, draw_overfit_groups
@@ -23,10 +23,9 @@ from faceloop.pool.splits import assign_splits, draw_overfit_groups
 class Said(NamedTuple):
     """What was said of faces, and which of it counts.
 
-    asked: the queue's rows, one a face, with the face it is now ("" where there is none) in
-    `face_now`.
-    placed, settled: all votes and adjudications, with `batch` and `face_now`.
-    votes, decisions: those of them that count; `face_id` is the face of now.
+    asked: the queue's rows, one an asked_id, with the face_id of now ("" where there is none).
+    placed, settled: all votes and adjudications, with batch and face_id.
+    votes, decisions: those of them that count.
     """
 
     asked: pd.DataFrame
@@ -39,8 +38,7 @@ class Said(NamedTuple):
 class Merged(NamedTuple):
     """The labelled faces (columns LABELLED), and what became of the votes and adjudications.
 
-    placed, adjudications: those rows, with the face each now stands for ("" where there is none)
-    in `face_now`.
+    placed, adjudications: those rows, with the face_id of now ("" where there is none).
     decided: the faces whose label is an adjudication's; columns batch, face_id, label.
     conflicts: the faces that people disagree on and nobody has settled, as `disagreements` gives.
     """
@@ -63,7 +61,7 @@ def merge_rounds(
     """Merge the votes of all rounds up to `round_name`, and what was settled over them.
 
     Args:
-        queues: queue rows of those rounds; columns of QUEUE, and round.
+        queues: queue rows of those rounds; columns of ASKED, and round.
         votes: votes of those rounds; columns of VOTES, round and annotator.
         adjudications: of those rounds; columns of ADJUDICATIONS, and round.
         faces: the face tables of all batches.
@@ -76,8 +74,7 @@ def merge_rounds(
     )
     aggregate = AGGREGATIONS[settings.merge_labels.aggregation]
 
-    about = asked.drop(columns="face_id").rename(columns={"face_now": "face_id"})
-    about = about.drop_duplicates(FACE)
+    about = asked.drop_duplicates(FACE)
     groups = faces[[*FACE, "group"]]
     latest, decided = latest_votes(standing), standing_decisions(decisions)
     labelled = (
@@ -124,15 +121,15 @@ def what_stands(
     rejected = settings.rounds.rejected
     # A face asked about in several rounds belongs to the first of them that is not rejected.
     kept_first = queues.assign(out=queues["round"].isin(rejected)).sort_values("out", kind="stable")
-    asked = kept_first.drop(columns="out").drop_duplicates(FACE, ignore_index=True)
-    asked = asked.assign(face_now=place_queued(asked, faces, settings.merge_labels.min_iou))
-    places = queues[["round", "purpose", *FACE]].merge(asked[[*FACE, "face_now"]], on=FACE)
+    asked = kept_first.drop(columns="out").drop_duplicates(ASKED_FACE, ignore_index=True)
+    asked = asked.assign(face_id=place_queued(asked, faces, settings.merge_labels.min_iou))
+    places = queues[["round", "purpose", *ASKED_FACE]]
+    places = places.merge(asked[[*ASKED_FACE, "face_id"]], on=ASKED_FACE)
     placed, settled = (
-        said.merge(places, on=["round", "face_id"]) for said in (votes, adjudications)
+        said.merge(places, on=["round", "asked_id"]) for said in (votes, adjudications)
     )
     both = pd.concat([placed.assign(is_vote=True), settled.assign(is_vote=False)])
-    both = both[both["face_now"] != ""].drop(columns="face_id")
-    kept = without_rejected(both.rename(columns={"face_now": "face_id"}), rejected)
+    kept = without_rejected(both[both["face_id"] != ""], rejected)
     is_vote = kept["is_vote"].astype(bool)
     return Said(asked, placed, settled, kept[is_vote], kept[~is_vote])
 

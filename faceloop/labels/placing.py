@@ -5,22 +5,24 @@ import pandas as pd
 from faceloop.base.tables import FACE
 from faceloop.crops.boxes import boxes_of, iou, match_boxes
 
+ASKED_FACE = ["batch", "asked_id"]
+
 
 def place_rows(rows: pd.DataFrame, faces: pd.DataFrame, min_iou: float) -> pd.Series:
     """Return, for each row, the id of the face that it is about, or "" where there is none.
 
-    A row whose own `face_id` still stands keeps it; the others go, within one source and frame,
-    one to one to the free face that overlaps most, at `min_iou` or above.
+    A row whose `asked_id` still stands is about that face; the others go, within one source and
+    frame, one to one to the free face that overlaps most, at `min_iou` or above.
 
     Args:
-        rows: columns face_id, batch, source, frame, x0, y0, x1, y1.
-        faces: the face table, the same columns.
+        rows: columns batch, asked_id, source, frame, x0, y0, x1, y1.
+        faces: the face table.
         min_iou: least overlap in (0, 1].
     """
     place = ["batch", "source", "frame"]
-    own = pd.MultiIndex.from_frame(rows[FACE])
-    standing = faces.loc[faces["face_id"].isin(rows["face_id"]), FACE]
-    placed = rows["face_id"].where(own.isin(pd.MultiIndex.from_frame(standing)), "")
+    own = pd.MultiIndex.from_frame(rows[ASKED_FACE])
+    standing = faces.loc[faces["face_id"].isin(rows["asked_id"]), FACE]
+    placed = rows["asked_id"].where(own.isin(pd.MultiIndex.from_frame(standing)), "")
     lost = rows[placed == ""]
     near = faces[faces["source"].isin(lost["source"])]
     free = near[~pd.MultiIndex.from_frame(near[FACE]).isin(own)]

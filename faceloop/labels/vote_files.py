@@ -14,7 +14,7 @@ from faceloop.base.errors import FaceloopError
 from faceloop.base.rounds import PRIOR, is_round, order_of
 from faceloop.base.storage import read_csv, write_csv
 from faceloop.base.tables import as_table, stacked
-from faceloop.labels.columns import NOT_A_FACE, REQUIRED_OF_A_VOTE, UNSURE, VOTES
+from faceloop.labels.columns import ASKED, ASKED_AS, NOT_A_FACE, REQUIRED_OF_A_VOTE, UNSURE, VOTES
 from faceloop.labels.params import ANNOTATOR_PATTERN, NO_ANNOTATORS
 from faceloop.pool.queue import PURPOSES, QUEUE
 
@@ -48,7 +48,7 @@ def queue_path(round_name: str) -> Path:
 
 
 def read_queue(round_name: str) -> pd.DataFrame:
-    """Return a round's queue; empty where it has not been opened.
+    """Return a round's queue (columns ASKED); empty where it has not been opened.
 
     Raises:
         FaceloopError: a row has an unknown purpose or an annotator whose name can be nobody's, or
@@ -56,7 +56,7 @@ def read_queue(round_name: str) -> pd.DataFrame:
     """
     path = queue_path(round_name)
     if not path.is_file():
-        return as_table([], QUEUE)
+        return as_table([], ASKED)
     with path.open(encoding="utf-8", errors="replace") as file:
         deque(_lines(path, file), maxlen=0)
     queue = read_csv(path, QUEUE)
@@ -80,12 +80,17 @@ def read_queue(round_name: str) -> pd.DataFrame:
         raise FaceloopError(
             f"{path}:{twice[0] + 2}: face {queue['face_id'][twice[0]]} stands twice"
         )
-    return queue
+    return queue.rename(columns=ASKED_AS)
 
 
 def write_queue(queue: pd.DataFrame, round_name: str) -> None:
-    """Freeze a round's queue."""
-    write_csv(as_table(queue, QUEUE), queue_path(round_name))
+    """Freeze a round's queue (columns ASKED)."""
+    write_csv(as_on_disk(as_table(queue, ASKED)), queue_path(round_name))
+
+
+def as_on_disk(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with the header that files under labels/ have."""
+    return table.rename(columns={ours: header for header, ours in ASKED_AS.items()})
 
 
 def reserve_path(round_name: str) -> Path:
@@ -94,9 +99,10 @@ def reserve_path(round_name: str) -> Path:
 
 
 def read_reserve(round_name: str) -> pd.DataFrame:
-    """Return a round's reserve, in the order in which it is asked; empty where there is none."""
+    """Return a round's reserve (columns ASKED), in the order in which it is asked."""
     path = reserve_path(round_name)
-    return read_csv(path, QUEUE) if path.is_file() else as_table([], QUEUE)
+    reserve = read_csv(path, QUEUE) if path.is_file() else as_table([], QUEUE)
+    return reserve.rename(columns=ASKED_AS)
 
 
 def annotator_files(round_name: str) -> list[Path]:
@@ -107,7 +113,7 @@ def annotator_files(round_name: str) -> list[Path]:
 
 def read_votes(round_name: str, classes: Sequence[str]) -> pd.DataFrame:
     """Return all votes of a round: the columns of VOTES, and `annotator`."""
-    faces = set(read_queue(round_name)["face_id"])
+    faces = set(read_queue(round_name)["asked_id"])
     tables = [read_vote_file(path, faces, classes) for path in annotator_files(round_name)]
     return stacked(tables, {**VOTES, "annotator": "str"})
 
@@ -133,7 +139,8 @@ def read_vote_file(path: Path, faces: set[str], classes: Sequence[str]) -> pd.Da
                 f"{path}:{row}: face {vote['face_id']} is {vote['label']!r} here and "
                 f"{before['label']!r} in row {rows[vote['face_id']]}; keep the right row of the two"
             )
-    table = as_table(list(votes.values()), dict.fromkeys(VOTES, "str"))
+    named = [{**vote, "asked_id": asked_id} for asked_id, vote in votes.items()]
+    table = as_table(named, dict.fromkeys(VOTES, "str"))
     try:
         table["seconds"] = pd.to_numeric(table["seconds"].replace("", None))
     except ValueError as error:
@@ -253,23 +260,23 @@ def with_votes(
     path = votes_path(round_name, annotator)
     new = as_table(votes, VOTES)
     if path.is_file():
-        faces = set(read_queue(round_name)["face_id"])
+        faces = set(read_queue(round_name)["asked_id"])
         old = as_table(read_vote_file(path, faces, classes), VOTES)
-        both = old.merge(new, on="face_id", suffixes=("_old", "_new"))
+        both = old.merge(new, on="asked_id", suffixes=("_old", "_new"))
         clash = both[both["label_old"] != both["label_new"]]
         if len(clash):
             face = clash.iloc[0]
             raise FaceloopError(
-                f"{path}: face {face['face_id']} is {face['label_old']!r} there and "
+                f"{path}: face {face['asked_id']} is {face['label_old']!r} there and "
                 f"{face['label_new']!r} now; correct the file by hand, or choose another --as name"
             )
-        new = pd.concat([old, new[~new["face_id"].isin(old["face_id"])]])
-    return new.drop_duplicates("face_id").sort_values("face_id", ignore_index=True)
+        new = pd.concat([old, new[~new["asked_id"].isin(old["asked_id"])]])
+    return new.drop_duplicates("asked_id").sort_values("asked_id", ignore_index=True)
 
 
 def write_votes(round_name: str, annotator: str, votes: pd.DataFrame) -> None:
     """Write a person's votes of a round, whole or not at all."""
-    write_csv(as_table(votes, VOTES), votes_path(round_name, annotator))
+    write_csv(as_on_disk(as_table(votes, VOTES)), votes_path(round_name, annotator))
 
 
 def votes_path(round_name: str, annotator: str) -> Path:

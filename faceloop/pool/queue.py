@@ -39,11 +39,11 @@ def extend(queue: pd.DataFrame, reserve: pd.DataFrame, size: int) -> pd.DataFram
     of the inclusion probability it had. Standing rows keep their order and all other values.
 
     Args:
-        queue: columns of QUEUE.
+        queue: rows of a frozen queue, whose ids are `asked_id`.
         reserve: the same, in the order in which its faces are asked; some may be in the queue.
         size: at most as many as the reserve still holds.
     """
-    left = reserve[~reserve["face_id"].isin(queue["face_id"])].head(size)
+    left = reserve[~reserve["asked_id"].isin(queue["asked_id"])].head(size)
     number = extensions(queue["reason"]) + 1
     longer = pd.concat([queue, left.assign(reason=f"{EXTENSION} {number}")], ignore_index=True)
     asked = longer["purpose"] == "validation"

@@ -91,12 +91,12 @@ def waiting_for(name: str | None, state: State) -> pd.DataFrame:
     Raises:
         FaceloopError: nobody can have that name.
     """
-    waiting = state.queue[state.queue["face_id"].isin(state.unanswered)]
+    waiting = state.queue[state.queue["asked_id"].isin(state.unanswered)]
     if name is None:
         return waiting
     check_annotator(name)
-    voted = state.votes.loc[state.votes["annotator"] == name, "face_id"]
-    return waiting[asked_of(waiting, name) & ~waiting["face_id"].isin(voted)]
+    voted = state.votes.loc[state.votes["annotator"] == name, "asked_id"]
+    return waiting[asked_of(waiting, name) & ~waiting["asked_id"].isin(voted)]
 
 
 def check_folder(folder: Path) -> None:
@@ -114,7 +114,7 @@ def shuffled_crops(waiting: pd.DataFrame, state: State) -> dict[str, bytes]:
     """Return the faces' crops by id, in a seeded order that tells no purpose."""
     crops: dict[str, bytes] = {}
     for batch, faces in waiting.groupby("batch", sort=True):
-        ids = faces["face_id"].tolist()
+        ids = faces["asked_id"].tolist()
         crops |= zip(ids, read_crops(str(batch), ids), strict=True)
     seed, name = state.settings.seed, state.candidate
     order = sorted(crops, key=lambda face_id: order_key(seed, "export", name, face_id))
@@ -128,7 +128,8 @@ def predicted(waiting: pd.DataFrame, state: State) -> dict[str, Prediction]:
         FaceloopError: the model is not here, is of other classes or embeddings, or knows nothing.
     """
     path, classes = MODELS_DIR / f"{state.candidate}.safetensors", state.settings.classes
-    head, features = read_head(path), read_features(waiting, state.settings.batches)
+    head, faces = read_head(path), waiting.assign(face_id=waiting["asked_id"])
+    features = read_features(faces, state.settings.batches)
     if list(head.classes) != classes or len(head.weight) != features.shape[1]:
         raise FaceloopError(f"{path} is of other classes or embeddings: run 'dvc repro'")
     p = predict(head, features)
@@ -137,5 +138,5 @@ def predicted(waiting: pd.DataFrame, state: State) -> dict[str, Prediction]:
     best = p.argmax(axis=1)
     return {
         face_id: (classes[at], float(row[at]))
-        for face_id, at, row in zip(waiting["face_id"], best, p, strict=True)
+        for face_id, at, row in zip(waiting["asked_id"], best, p, strict=True)
     }

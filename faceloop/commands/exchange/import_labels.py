@@ -18,7 +18,7 @@ from faceloop.commands.exchange.label_studio import read_label_studio
 from faceloop.commands.exchange.said import Found, Said, once_each
 from faceloop.commands.rounds.state import State, next_step, read_state
 from faceloop.crops.face_table import read_faces
-from faceloop.labels.columns import VOTES
+from faceloop.labels.columns import ASKED_AS, VOTES
 from faceloop.labels.vote_files import (
     check_annotator,
     known_rounds,
@@ -27,7 +27,7 @@ from faceloop.labels.vote_files import (
     write_queue,
     write_votes,
 )
-from faceloop.pool.queue import QUEUE, queue_rows
+from faceloop.pool.queue import queue_rows
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     new = new_to_queue([one for theirs in said.values() for one in theirs], faces, state)
     # All checks come before the first byte is written.
     if len(new):
-        write_queue(as_table(pd.concat([state.queue, new]), QUEUE), candidate)
+        write_queue(pd.concat([state.queue, new]), candidate)
     for name, votes in merged.items():
         write_votes(candidate, name, votes)
     told = ", ".join(f"{len(theirs)} labels by {name}" for name, theirs in said.items())
@@ -96,7 +96,7 @@ def read_any(path: Path, faces: pd.DataFrame, state: State) -> Found:
     """
     classes = state.settings.classes
     # A queued face whose id a re-extraction took away still has its votes placed.
-    known = frozenset(faces["face_id"]) | frozenset(state.queue["face_id"])
+    known = frozenset(faces["face_id"]) | frozenset(state.queue["asked_id"])
     if path.is_dir():
         return read_folders(path, faces, known, classes)
     if not path.is_file():
@@ -111,8 +111,11 @@ def read_any(path: Path, faces: pd.DataFrame, state: State) -> Found:
 def as_votes(said: Sequence[Said], mode: str) -> pd.DataFrame:
     """Return labels as votes; the time of the import where none was told."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    rows = [{**one._asdict(), "labelled_at": one.labelled_at or now, "mode": mode} for one in said]
-    return as_table(rows, VOTES)
+    rows = [
+        {**one._asdict(), "asked_id": one.face_id, "labelled_at": one.labelled_at or now}
+        for one in said
+    ]
+    return as_table(pd.DataFrame(rows).assign(mode=mode), VOTES)
 
 
 def new_to_queue(said: Sequence[Said], faces: pd.DataFrame, state: State) -> pd.DataFrame:
@@ -121,13 +124,13 @@ def new_to_queue(said: Sequence[Said], faces: pd.DataFrame, state: State) -> pd.
     Raises:
         FaceloopError: a face was asked about in an earlier round.
     """
-    queued = set(state.queue["face_id"])
+    queued = set(state.queue["asked_id"])
     new = {one.face_id: one.where for one in said if one.face_id not in queued}
     for name in rounds_up_to(state.candidate, known_rounds(state.settings.rounds)):
-        earlier = set(read_queue(name)["face_id"]) & set(new) if name != state.candidate else set()
+        earlier = set(read_queue(name)["asked_id"]) & set(new) if name != state.candidate else set()
         for face_id in sorted(earlier):
             raise FaceloopError(
                 f"{new[face_id]}: face {face_id} was labelled in {name}; correct it there"
             )
     rows = queue_rows(faces[faces["face_id"].isin(list(new))], "train", reason="imported")
-    return rows.drop_duplicates("face_id").sort_values("face_id")
+    return rows.drop_duplicates("face_id").sort_values("face_id").rename(columns=ASKED_AS)

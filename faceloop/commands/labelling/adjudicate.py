@@ -40,10 +40,10 @@ def run(arguments: argparse.Namespace) -> int:
     found = read_conflicts(state)
     # What somebody else has settled meanwhile stays, to be taken back, until it is submitted.
     said = state.said.adjudications
-    mine = set(read_draft(ADJUDICATION, name)["face_id"])
-    mine -= set(said.loc[said["adjudicator"] == name, "face_id"])
-    is_here = found.every["face_id"].isin([*found.open["face_id"], *mine])
-    waiting = found.every[is_here].drop_duplicates("face_id")
+    mine = set(read_draft(ADJUDICATION, name)["asked_id"])
+    mine -= set(said.loc[said["adjudicator"] == name, "asked_id"])
+    is_here = found.every["asked_id"].isin([*found.open["asked_id"], *mine])
+    waiting = found.every[is_here].drop_duplicates("asked_id")
     own = waiting["voters"].map(lambda voters: name in voters).astype(bool)
     if own.any() and not arguments.with_own:
         print(f"adjudicate: left out {own.sum()} faces that {name} voted on; --self takes them in")

@@ -24,7 +24,7 @@ def read_checkable(state: State, annotator: str) -> pd.DataFrame:
     is still to label blind.
 
     Returns:
-        Columns of QUEUE, face_now, round, and label: the one that people gave.
+        Columns of ASKED, face_id, round, and label: the one that people gave.
 
     Raises:
         FaceloopError: what `dvc repro` makes is not here.
@@ -32,18 +32,17 @@ def read_checkable(state: State, annotator: str) -> pd.DataFrame:
     settings = state.settings
     said = read_said(state)
     labelled = read_csv(LABELLED_DIR / f"{state.candidate}.csv", LABELLED)
-    label_of = labelled[[*FACE, "label"]].rename(columns={"face_id": "face_now"})
-    faces = said.asked.merge(label_of, on=["batch", "face_now"])
+    faces = said.asked.merge(labelled[[*FACE, "label"]], on=FACE)
     mine = said.votes.loc[said.votes["annotator"] == annotator, FACE]
     missing = missing_votes(state.queue, state.votes).map(lambda names: annotator in names)
-    drafted = read_draft(state.candidate, annotator)["face_id"]
+    drafted = read_draft(state.candidate, annotator)["asked_id"]
     settled = [mine, said.decisions[FACE], disagreements(latest_votes(said.votes))[FACE]]
     out = pd.MultiIndex.from_frame(pd.concat(settled))
-    now = pd.MultiIndex.from_frame(faces[["batch", "face_now"]])
-    blind = faces["face_id"].isin([*state.queue.loc[missing, "face_id"], *drafted])
+    now = pd.MultiIndex.from_frame(faces[FACE])
+    blind = faces["asked_id"].isin([*state.queue.loc[missing, "asked_id"], *drafted])
     shown = [*settings.classes, NOT_A_FACE]
     faces = faces[~now.isin(out) & ~blind & faces["label"].isin(shown)].reset_index(drop=True)
-    features = read_features(faces.assign(face_id=faces["face_now"]), settings.batches)
+    features = read_features(faces, settings.batches)
     places = order_alike(
         class_codes(faces["label"], shown), features, settings.sample_diverse, settings.seed
     )

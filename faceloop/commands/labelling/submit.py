@@ -78,7 +78,7 @@ def read_allowed(title: str, name: str, allowed: Sequence[str]) -> pd.DataFrame:
     answers = read_draft(title, name)
     for answer in answers[~answers["label"].isin(allowed)].itertuples():
         raise FaceloopError(
-            f"{draft_path(title, name)}: face {answer.face_id} is {answer.label!r}; "
+            f"{draft_path(title, name)}: face {answer.asked_id} is {answer.label!r}; "
             f"allowed: {', '.join(allowed)}; put the class back in params.yaml, or answer it anew"
         )
     return answers
@@ -92,16 +92,16 @@ def votes_by_round(
     Raises:
         FaceloopError: a face has one label from the queue and another from the check.
     """
-    in_queue = queued["face_id"].isin(state.queue["face_id"])
+    in_queue = queued["asked_id"].isin(state.queue["asked_id"])
     rounds = [queued[in_queue].assign(round=state.candidate)]
     if len(checked):
-        asked = read_said(state).asked[["face_id", "round"]].drop_duplicates("face_id")
-        rounds.append(checked.merge(asked, on="face_id"))
+        asked = read_said(state).asked[["asked_id", "round"]].drop_duplicates("asked_id")
+        rounds.append(checked.merge(asked, on="asked_id"))
     votes = pd.concat(rounds)
-    several = votes.groupby(["round", "face_id"])["label"].transform("nunique") > 1
+    several = votes.groupby(["round", "asked_id"])["label"].transform("nunique") > 1
     for vote in votes[several].itertuples():
         raise FaceloopError(
-            f"face {vote.face_id} has two labels of yours, one from the queue and one from the "
+            f"face {vote.asked_id} has two labels of yours, one from the queue and one from the "
             "check: take one back on its page, with Backspace"
         )
     by_round = {str(name): rows for name, rows in votes.groupby("round", sort=True)}
@@ -114,8 +114,8 @@ def decisions_by_round(
     """Return the adjudications of each round, and how many are of faces without a conflict."""
     if decisions.empty:
         return {}, 0
-    every = read_conflicts(state).every[["face_id", "round"]].drop_duplicates("face_id")
-    rows = decisions.assign(adjudicator=name).merge(every, on="face_id")
+    every = read_conflicts(state).every[["asked_id", "round"]].drop_duplicates("asked_id")
+    rows = decisions.assign(adjudicator=name).merge(every, on="asked_id")
     by_round = {str(one): table for one, table in rows.groupby("round", sort=True)}
     return by_round, len(decisions) - len(rows)
 
@@ -125,5 +125,5 @@ def tell_votes(round_name: str, name: str, votes: pd.DataFrame, state: State) ->
     told = f"{len(votes)} votes by {name} in {votes_path(round_name, name)}"
     if round_name != state.candidate:
         return told
-    asked = state.queue.loc[asked_of(state.queue, name), "face_id"]
-    return f"{told}; {(~asked.isin(votes['face_id'])).sum()} faces without their answer"
+    asked = state.queue.loc[asked_of(state.queue, name), "asked_id"]
+    return f"{told}; {(~asked.isin(votes['asked_id'])).sum()} faces without their answer"

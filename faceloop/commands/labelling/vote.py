@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     labels = label_by_truth(state.queue, truth, state.settings.merge_labels.min_iou)
     votes = pd.DataFrame(
         {
-            "face_id": state.queue["face_id"],
+            "asked_id": state.queue["asked_id"],
             "label": labels.where(labels != "", NOT_A_FACE),
             "labelled_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "mode": "truth",

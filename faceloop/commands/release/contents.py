@@ -107,9 +107,7 @@ def _found_and_asked(labelled: pd.DataFrame, said: RoundTables, settings: Settin
     """Return labelled faces with source, frame, time and box, and the reason they were asked."""
     found = read_faces(settings.batches)
     asked = what_stands(*said, found, settings).asked
-    asked = asked.assign(face_id=asked["face_now"]).drop_duplicates(["round", *FACE])[
-        ["round", *FACE, "reason"]
-    ]
+    asked = asked.drop_duplicates(["round", *FACE])[["round", *FACE, "reason"]]
     where = found[[*FACE, "source", "frame", "time_s", *BOX]]
     faces = labelled.merge(where, on=FACE, how="left").merge(asked, on=["round", *FACE], how="left")
     return faces.sort_values("face_id", ignore_index=True)

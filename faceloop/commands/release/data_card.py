@@ -160,7 +160,7 @@ def annotator_rows(contents: Contents, named: bool) -> list[list[object]]:
     rows: list[list[object]] = []
     for number, name in enumerate(people, start=1):
         own, others = votes[votes["annotator"] == name], votes[votes["annotator"] != name]
-        pairs = own.merge(others, on=["round", "face_id"])
+        pairs = own.merge(others, on=["round", "asked_id"])
         shares = [f"{(own['label'] == one).mean():.3f}" for one in (UNSURE, NOT_A_FACE)]
         agree = f"{(pairs['label_x'] == pairs['label_y']).mean():.3f}" if len(pairs) else None
         rows.append(

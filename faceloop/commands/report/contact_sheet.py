@@ -24,7 +24,7 @@ def contact_sheet(queue: pd.DataFrame, shown: int) -> list[Row]:
         pictures = [
             data_uri(jpeg)
             for batch, of_batch in some.groupby("batch", sort=True)
-            for jpeg in read_crops(str(batch), of_batch["face_id"].tolist())
+            for jpeg in read_crops(str(batch), of_batch["asked_id"].tolist())
         ]
         rows.append(Row(f"{purpose}: {reason}", len(faces), pictures))
     return rows

@@ -9,14 +9,15 @@ from faceloop.commands.rounds.state import State
 from faceloop.crops.face_table import read_faces
 from faceloop.labels.adjudication import disagreements
 from faceloop.labels.merging import Said, what_stands
+from faceloop.labels.placing import ASKED_FACE
 from faceloop.labels.votes import latest_votes
 
 
 class Conflicts(NamedTuple):
     """Faces that people disagree on: all of them, and those that nobody has settled.
 
-    Columns of QUEUE and round, under which an adjudication is kept; face_now (the face's id of
-    now); labels and voters, as `disagreements` gives them.
+    Columns of ASKED and round, under which an adjudication is kept; face_id; labels and voters, as
+    `disagreements` gives them.
     """
 
     every: pd.DataFrame
@@ -40,12 +41,10 @@ def read_conflicts(state: State) -> Conflicts:
         FaceloopError: a batch's face table is not here.
     """
     said = read_said(state)
-    found = disagreements(latest_votes(said.votes)).rename(
-        columns={"face_id": "face_now", "annotators": "voters"}
-    )
+    found = disagreements(latest_votes(said.votes)).rename(columns={"annotators": "voters"})
     # A relabelled face stands in several queues: the row of the round that it is settled in.
-    rows = state.said.queues.merge(said.asked[[*FACE, "face_now"]], on=FACE)
-    every = rows.merge(found, on=["round", "batch", "face_now"])
+    rows = state.said.queues.merge(said.asked[[*ASKED_FACE, "face_id"]], on=ASKED_FACE)
+    every = rows.merge(found, on=["round", *FACE])
     decided = pd.MultiIndex.from_frame(said.decisions[FACE])
-    is_open = ~pd.MultiIndex.from_frame(every[["batch", "face_now"]]).isin(decided)
+    is_open = ~pd.MultiIndex.from_frame(every[FACE]).isin(decided)
     return Conflicts(every, every[is_open].reset_index(drop=True))

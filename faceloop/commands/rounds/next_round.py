@@ -13,13 +13,13 @@ from faceloop.base.errors import FaceloopError
 from faceloop.base.randomness import generator
 from faceloop.base.rounds import next_round
 from faceloop.base.storage import QUEUE_DIR, read_csv, write_csv
-from faceloop.base.tables import as_table
 from faceloop.commands.repository.dvc import run_dvc, stale_stages
 from faceloop.commands.rounds.edit_params import edit_params
 from faceloop.commands.rounds.skew import check_balance, check_sources
 from faceloop.commands.rounds.state import GO_ON, State, next_step, read_state
 from faceloop.faces.media import RAW_DIR, list_sources
 from faceloop.labels.assignment import assign_annotators
+from faceloop.labels.columns import ASKED_AS
 from faceloop.labels.vote_files import (
     annotator_files,
     queue_path,
@@ -100,7 +100,8 @@ def freeze_queue(state: State, name: str) -> None:
     if state.drawn is not None:
         reserve = read_csv(QUEUE_DIR / "reserve.csv", QUEUE)
         order = generator(state.settings.seed, "queue", name).permutation(len(state.drawn))
-        write_queue(deal_out(state.drawn.sort_values("face_id").iloc[order], name, state), name)
+        drawn = state.drawn.sort_values("face_id").rename(columns=ASKED_AS)
+        write_queue(deal_out(drawn.iloc[order], name, state), name)
         if len(reserve):
             write_csv(reserve, reserve_path(name))
 
@@ -108,7 +109,7 @@ def freeze_queue(state: State, name: str) -> None:
 def deal_out(rows: pd.DataFrame, name: str, state: State) -> pd.DataFrame:
     """Return rows of a round's queue with the people who are asked, by `label` of params.yaml."""
     votes = state.said.votes
-    voted = {str(face): set(by) for face, by in votes.groupby("face_id")["annotator"]}
+    voted = {str(face): set(by) for face, by in votes.groupby("asked_id")["annotator"]}
     rng = generator(state.settings.seed, "assign", name)
     return rows.assign(annotators=assign_annotators(rows, state.settings.label, rng, voted))
 
@@ -132,7 +133,7 @@ def extend_round(state: State, size: int) -> int:
         )
     longer = extend(state.queue, read_reserve(name), size)
     new = deal_out(longer.iloc[len(state.queue) :], name, state)
-    write_queue(as_table(pd.concat([longer.iloc[: len(state.queue)], new]), QUEUE), name)
+    write_queue(pd.concat([longer.iloc[: len(state.queue)], new]), name)
     print(f"next: {size} validation faces more in {queue_path(name)}, {left - size} in reserve")
     print(f"then: {next_step(read_state())}")
     return 0

@@ -12,6 +12,7 @@ from faceloop.commands.repository.lock import stages_of_other_params
 from faceloop.commands.settings import Settings, read_settings
 from faceloop.labels.adjudication_files import RoundTables, read_rounds
 from faceloop.labels.assignment import missing_votes
+from faceloop.labels.columns import ASKED
 from faceloop.labels.vote_files import known_rounds, read_reserve
 from faceloop.pool.queue import QUEUE
 
@@ -90,9 +91,9 @@ def read_state() -> State:
     settings = read_settings()
     candidate = settings.rounds.candidate
     said = read_rounds(rounds_up_to(candidate, known_rounds(settings.rounds)), settings.classes)
-    queue = as_table(said.queues[said.queues["round"] == candidate], QUEUE)
+    queue = as_table(said.queues[said.queues["round"] == candidate], ASKED)
     missing = missing_votes(queue, said.votes[said.votes["round"] == candidate])
-    unanswered = queue.loc[missing.map(len) > 0, "face_id"].tolist()
+    unanswered = queue.loc[missing.map(len) > 0, "asked_id"].tolist()
     asked = sorted(set(" ".join(queue["annotators"]).split()))
     left = {name: int(missing.map(lambda names, who=name: who in names).sum()) for name in asked}
     gate_file = METRICS_DIR / "gate.json"
@@ -100,8 +101,8 @@ def read_state() -> State:
     parts = [QUEUE_DIR / f"{name}.csv" for name in ("validation", "diverse", "relabel")]
     here = all(path.is_file() for path in parts)
     drawn = stacked([read_csv(path, QUEUE) for path in parts], QUEUE) if here else None
-    reserve = read_reserve(candidate)["face_id"]
-    reserve_left = int((~reserve.isin(queue["face_id"])).sum())
+    reserve = read_reserve(candidate)["asked_id"]
+    reserve_left = int((~reserve.isin(queue["asked_id"])).sum())
     stale = stages_of_other_params()
     return State(settings, queue, unanswered, left, said, gate, drawn, reserve_left, stale)
 

@@ -163,6 +163,7 @@ def read_draft(round_name: str, annotator: str) -> pd.DataFrame:
     for action in standing(actions):
         for answer in action.answers:
             row = {**answer.model_dump(), "labelled_at": action.labelled_at, "mode": action.mode}
+            row["asked_id"] = answer.face_id
             votes.pop(answer.face_id, None)
             votes[answer.face_id] = row
     return as_table(list(votes.values()), {**VOTES, "note": "str"})

@@ -27,9 +27,9 @@ KEPT = 32  # source pictures kept as JPEG: people look twice
 
 
 class Pictures:
-    """The pictures of a queue's faces, by face id; may be used from several threads.
+    """The pictures of a queue's faces, by asked_id; may be used from several threads.
 
-    A column `face_now`, where there is one, names the face that a row is about since its batch was
+    A column `face_id`, where there is one, names the face that a row is about since its batch was
     extracted again.
 
     Raises:
@@ -37,47 +37,47 @@ class Pictures:
     """
 
     def __init__(self, queue: pd.DataFrame, settings: Settings) -> None:
-        rows: Any = queue.drop_duplicates("face_id").to_dict("records")
-        self._faces: dict[str, dict[str, Any]] = {row["face_id"]: row for row in rows}
+        rows: Any = queue.drop_duplicates("asked_id").to_dict("records")
+        self._faces: dict[str, dict[str, Any]] = {row["asked_id"]: row for row in rows}
         self._packs = {batch: open_pack(batch) for batch in sorted(set(queue["batch"]))}
-        for face_id, row in self._faces.items():
-            row.setdefault("face_now", face_id)
-            if f"{row['face_now']}.jpg" not in self._packs[row["batch"]].NameToInfo:
+        for asked_id, row in self._faces.items():
+            row.setdefault("face_id", asked_id)
+            if f"{row['face_id']}.jpg" not in self._packs[row["batch"]].NameToInfo:
                 path = crops_path(row["batch"])
-                raise FaceloopError(f"{path} lacks face {face_id} of the queue: run 'dvc repro'")
+                raise FaceloopError(f"{path} lacks face {asked_id} of the queue: run 'dvc repro'")
         self._limits = settings.extract_faces
         self._shown: OrderedDict[str, bytes] = OrderedDict()
         self._times: dict[str, dict[str, float]] = {}
         self._lock = Lock()
 
-    def crop(self, face_id: str) -> bytes:
+    def crop(self, asked_id: str) -> bytes:
         """Return a face's crop as JPEG.
 
         Raises:
             Unreadable: the face is not in the queue.
         """
-        row = self._row(face_id)
-        return self._packs[row["batch"]].read(f"{row['face_now']}.jpg")
+        row = self._row(asked_id)
+        return self._packs[row["batch"]].read(f"{row['face_id']}.jpg")
 
-    def source(self, face_id: str) -> bytes:
+    def source(self, asked_id: str) -> bytes:
         """Return the photo or frame that a face is from, its box drawn, as JPEG.
 
         Raises:
             Unreadable: the face is not in the queue, or its source is not here or damaged.
         """
-        row = self._row(face_id)
+        row = self._row(asked_id)
         with self._lock:  # one at a time: a video's frames take memory
-            if face_id not in self._shown:
-                self._shown[face_id] = encode(with_box(self._read(row), row))
+            if asked_id not in self._shown:
+                self._shown[asked_id] = encode(with_box(self._read(row), row))
                 while len(self._shown) > KEPT:
                     self._shown.popitem(last=False)
-            self._shown.move_to_end(face_id)
-            return self._shown[face_id]
+            self._shown.move_to_end(asked_id)
+            return self._shown[asked_id]
 
-    def _row(self, face_id: str) -> dict[str, Any]:
-        if face_id not in self._faces:
+    def _row(self, asked_id: str) -> dict[str, Any]:
+        if asked_id not in self._faces:
             raise Unreadable("no such face in the queue")
-        return self._faces[face_id]
+        return self._faces[asked_id]
 
     def _read(self, row: dict[str, Any]) -> Image.Image:
         inside = PurePosixPath(row["source"])
@@ -102,7 +102,7 @@ class Pictures:
             with suppress(FaceloopError):
                 timed = read_batch(batch).dropna(subset="time_s")
                 self._times[batch] = dict(zip(timed["face_id"], timed["time_s"], strict=True))
-        return self._times[batch].get(row["face_now"])
+        return self._times[batch].get(row["face_id"])
 
 
 def open_pack(batch: str) -> zipfile.ZipFile:

@@ -26,14 +26,14 @@ class Adjudication(Sitting):
 
     Args:
         settings: of params.yaml.
-        conflicts: columns face_id, round, labels.
+        conflicts: columns asked_id, round, labels.
         annotator: who settles.
     """
 
     command = "adjudicate"
 
     def __init__(self, settings: Settings, conflicts: pd.DataFrame, annotator: str) -> None:
-        super().__init__(settings, ADJUDICATION, conflicts["face_id"].tolist(), annotator)
+        super().__init__(settings, ADJUDICATION, conflicts["asked_id"].tolist(), annotator)
         self.labels = [
             *self.labels,
             {"label": UNRESOLVED, "key": SETTLED_KEY, "title": "cannot be settled"},
@@ -41,8 +41,8 @@ class Adjudication(Sitting):
         self._rounds = sorted(set(conflicts["round"]))
         # Seeded for each face and person: whose label stands left tells nothing.
         self._sides = {
-            face_id: shuffled(labels, settings.seed, annotator, face_id)
-            for face_id, labels in zip(conflicts["face_id"], conflicts["labels"], strict=True)
+            asked_id: shuffled(labels, settings.seed, annotator, asked_id)
+            for asked_id, labels in zip(conflicts["asked_id"], conflicts["labels"], strict=True)
         }
 
     def shown(self) -> dict[str, Any]:
@@ -56,9 +56,9 @@ class Adjudication(Sitting):
             for name in self._rounds
         ]
         return {
-            face_id
+            asked_id
             for table in tables
-            for face_id in table.loc[table["adjudicator"] == self.annotator, "face_id"]
+            for asked_id in table.loc[table["adjudicator"] == self.annotator, "asked_id"]
         }
 
 
@@ -67,14 +67,14 @@ class Check(Sitting):
 
     Args:
         settings: of params.yaml.
-        faces: columns face_id, round, label; in the order of the grid.
+        faces: columns asked_id, round, label; in the order of the grid.
         annotator: who checks; has voted on none of them.
     """
 
     def __init__(self, settings: Settings, faces: pd.DataFrame, annotator: str) -> None:
-        super().__init__(settings, CHECK, faces["face_id"].tolist(), annotator)
-        self._grid = faces["face_id"].tolist()
-        self._proposed = dict(zip(faces["face_id"], faces["label"], strict=True))
+        super().__init__(settings, CHECK, faces["asked_id"].tolist(), annotator)
+        self._grid = faces["asked_id"].tolist()
+        self._proposed = dict(zip(faces["asked_id"], faces["label"], strict=True))
         self._rounds = sorted(set(faces["round"]))
 
     def shown(self) -> dict[str, Any]:
@@ -96,8 +96,8 @@ class Check(Sitting):
         for name in self._rounds:
             path = votes_path(name, self.annotator)
             if path.is_file():
-                queued = set(read_queue(name)["face_id"])
-                found |= set(read_vote_file(path, queued, self._classes)["face_id"])
+                queued = set(read_queue(name)["asked_id"])
+                found |= set(read_vote_file(path, queued, self._classes)["asked_id"])
         return found
 
 

@@ -143,11 +143,11 @@ class Session(Sitting):
     """
 
     def __init__(self, settings: Settings, queue: pd.DataFrame, annotator: str) -> None:
-        faces = queue[asked_of(queue, annotator)].drop_duplicates("face_id")
-        self._queued = set(queue["face_id"])
+        faces = queue[asked_of(queue, annotator)].drop_duplicates("asked_id")
+        self._queued = set(queue["asked_id"])
         is_seed = settings.rounds.candidate == SEED_ROUND
         self._by_cluster = by_cluster(faces, settings.seed) if is_seed else None
-        super().__init__(settings, settings.rounds.candidate, faces["face_id"].tolist(), annotator)
+        super().__init__(settings, settings.rounds.candidate, faces["asked_id"].tolist(), annotator)
 
     def shown(self) -> dict[str, Any]:
         """Return the grid's order, in the seed round."""
@@ -167,7 +167,7 @@ class Session(Sitting):
         path = votes_path(self.title, self.annotator)
         if not path.is_file():
             return set()
-        return set(read_vote_file(path, self._queued, self._classes)["face_id"])
+        return set(read_vote_file(path, self._queued, self._classes)["asked_id"])
 
 
 def faces_of(action: Action) -> list[str]:
@@ -186,9 +186,9 @@ def labels_with_keys(classes: Sequence[str], own: Sequence[str] = ()) -> list[di
 
 def by_cluster(faces: pd.DataFrame, seed: int) -> list[str]:
     """Return face ids cluster by cluster, in a seeded order within: likeness shows, purpose not."""
-    keys = [order_key(seed, "grid", face_id) for face_id in faces["face_id"]]
+    keys = [order_key(seed, "grid", asked_id) for asked_id in faces["asked_id"]]
     ordered = faces.assign(key=keys).sort_values(["cluster", "key"])
-    return list(ordered["face_id"])
+    return list(ordered["asked_id"])
 
 
 def open_sessions(
