@@ -9,10 +9,13 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from faceloop.base.errors import FaceloopError
 from faceloop.workers.ahead import map_ahead
+from faceloop.workers.answers import WorkFailed
 from faceloop.workers.dispatch import count_workers, map_shards
 from faceloop.workers.local import Lost, run_here, still_alive
 from faceloop.workers.params import Engine
@@ -24,6 +27,39 @@ def times(shard: int, factor: int) -> int:
     if shard == 13:
         raise ValueError(f"{shard} is not liked")
     return shard * factor
+
+
+class Picky(Exception):
+    """An exception that cannot be made from its text alone."""
+
+    def __init__(self, shard: int, reason: str) -> None:
+        super().__init__(f"{shard} is {reason}")
+
+
+def failing(shard: int) -> Any:
+    """Raise a picky exception, an error that people read, or return what cannot be sent."""
+    if shard == 0:
+        raise Picky(shard, "not liked")
+    if shard == 1:
+        raise FaceloopError("params.yaml: mend it")
+    return lambda: shard
+
+
+FAILURES = [
+    (0, WorkFailed, "^Picky: 0 is not liked\n"),
+    (1, FaceloopError, "^params.yaml: mend it\n"),
+    (2, WorkFailed, "lambda"),
+]
+
+
+def leaving(shard: int) -> int:
+    """End with faulthandler's own exit code, in two ways that are no hang."""
+    still_alive(60)
+    if shard == 0:
+        sys.exit(1)
+    if shard == 1:
+        os._exit(1)
+    return shard
 
 
 def often_dying(shard: int) -> int:
@@ -53,12 +89,32 @@ def test_no_shard_no_process() -> None:
 def test_a_process_that_crashes_or_hangs_costs_one_shard() -> None:
     done = dict(run_here(often_dying, range(6), 2))
     assert [done[shard] for shard in (0, 3)] == [Lost(-signal.SIGSEGV)] * 2
-    assert [done[shard] for shard in (1, 4)] == [Lost(1)] * 2 and Lost(1).hung
+    assert [done[shard] for shard in (1, 4)] == [Lost(1, hung=True)] * 2
     assert all(isinstance(done[shard], int) for shard in (2, 5))
 
 
+def test_a_hang_tells_where_it_was(capfd: Any) -> None:
+    assert dict(run_here(often_dying, [1], 1)) == {1: Lost(1, hung=True)}
+    assert "in often_dying" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("shards", [[0], [1, 2], [2, 0, 1]])
+def test_a_process_that_ends_with_exit_code_1_did_not_hang(shards: list[int]) -> None:
+    done = dict(run_here(leaving, shards, 2))
+    assert done == {shard: shard if shard == 2 else Lost(1) for shard in shards}
+    assert not Lost(1).hung
+
+
+@pytest.mark.parametrize(("shard", "kind", "words"), FAILURES)
+def test_what_goes_wrong_crosses_as_text_whatever_its_constructor_takes(
+    shard: int, kind: type[Exception], words: str
+) -> None:
+    with pytest.raises(kind, match=words):
+        list(run_here(failing, [shard], 1))
+
+
 def test_an_exception_is_raised_here_with_where_it_was() -> None:
-    with pytest.raises(ValueError, match="13 is not liked") as raised:
+    with pytest.raises(WorkFailed, match="ValueError: 13 is not liked") as raised:
         list(run_here(partial(times, factor=1), [1, 13], 1))
     assert "in times" in raised.value.__notes__[0]
 

@@ -350,7 +350,7 @@ def test_a_person_gets_only_what_they_are_asked(faces: Any, capsys: Any, tmp_pat
     for name, places in (("ben", [1, 3]), ("ana", [0, 2, 3])):
         run(capsys, "export", tmp_path / name, "--as", name)
         given = {path.stem for path in (tmp_path / name).glob("*.jpg")}
-        assert given == {queue["face_id"][at] for at in [*places, *range(4, len(queue))]}
+        assert given == {queue["asked_id"][at] for at in [*places, *range(4, len(queue))]}
 
 
 def test_predictions_are_the_candidates_and_loudly_not_blind(

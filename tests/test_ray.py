@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_engines import FAILURES, failing, leaving
 
 from faceloop.base.errors import FaceloopError
 from faceloop.base.storage import EMBEDDINGS_DIR, FACES_DIR
@@ -40,6 +41,18 @@ def test_a_killed_worker_loses_nothing_and_a_shard_that_always_kills_costs_itsel
     assert done.pop(2) == Lost(-signal.SIGKILL)
     assert done == {shard: shard * shard for shard in (0, 1, 3, 4)}
     assert {path.name for path in tmp_path.iterdir()} == {"0", "2"}
+
+
+@pytest.mark.parametrize(("shard", "kind", "words"), FAILURES)
+def test_what_goes_wrong_crosses_as_text_whatever_its_constructor_takes(
+    shard: int, kind: type[Exception], words: str
+) -> None:
+    with pytest.raises(kind, match=words):
+        list(map_shards(failing, [shard], RAY))
+
+
+def test_a_process_that_ends_with_exit_code_1_did_not_hang() -> None:
+    assert dict(map_shards(leaving, [1, 2], RAY)) == {1: Lost(1), 2: 2}
 
 
 def outs() -> dict[str, bytes]:

@@ -4,33 +4,44 @@ import faulthandler
 import multiprocessing
 import os
 import sys
-import traceback
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import count
 from multiprocessing.connection import Connection, wait
-from typing import Any, NamedTuple, TypeVar
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO, TypeVar
+
+from faceloop.workers.answers import answer_of, result_of
 
 Shard = TypeVar("Shard")
 Result = TypeVar("Result")
 
 
 class Lost(NamedTuple):
-    """Stands in for the result of a shard whose process died, with the process's exit code."""
+    """Stands in for the result of a shard whose process died.
+
+    exit_code: the process's. hung: whether `still_alive` ended it.
+    """
 
     exit_code: int
-
-    @property
-    def hung(self) -> bool:
-        """Whether `still_alive` ended it."""
-        return self.exit_code == 1  # faulthandler's
+    hung: bool = False
 
 
 class Worker(NamedTuple):
-    """A process that works for us at the other end of a pipe."""
+    """A process that works for us at the other end of a pipe.
+
+    last_words: a file that stays empty unless `still_alive` ends the process. Its exit code, 1,
+    would not tell that: a decoder may end with it too.
+    """
 
     process: Any
     pipe: Connection
+    last_words: Path
+
+
+_last_words: TextIO | None = None  # of this process, where it is a worker
 
 
 def still_alive(seconds: float) -> None:
@@ -39,7 +50,7 @@ def still_alive(seconds: float) -> None:
     The clock runs outside the interpreter, so that no decoder that hangs can hold it; where it was
     is then told on stderr.
     """
-    faulthandler.dump_traceback_later(seconds, exit=True)
+    faulthandler.dump_traceback_later(seconds, exit=True, file=_last_words or sys.stderr)
 
 
 def cores() -> int:
@@ -52,17 +63,30 @@ def run_here(
 ) -> Iterator[tuple[Shard, Result | Lost]]:
     """Yield each shard with what `work` made of it, in the order in which they are done.
 
-    Workers get a shard at a time, and leave when this process is gone. An exception of `work` is
-    raised here.
+    Workers get a shard at a time, and leave when this process is gone.
 
     Args:
         work: called in a worker.
         shards: in the order in which they are begun.
         workers: how many processes at most.
+
+    Raises:
+        FaceloopError, WorkFailed: `work` raised something.
     """
-    context = _context(work)
+    with tempfile.TemporaryDirectory(prefix="faceloop-") as folder:
+        files = (Path(folder) / str(number) for number in count())
+        yield from _run(_context(work), work, shards, workers, files)
+
+
+def _run(
+    context: Any,
+    work: Callable[[Shard], Result],
+    shards: Sequence[Shard],
+    workers: int,
+    files: Iterator[Path],
+) -> Iterator[tuple[Shard, Result | Lost]]:
     left, busy = list(reversed(shards)), dict[Connection, tuple[Worker, Shard]]()
-    idle = [_start(context, work) for _ in range(min(workers, len(shards)))]
+    idle = [_start(context, work, next(files)) for _ in range(min(workers, len(shards)))]
     try:
         while left or busy:
             while left and idle:
@@ -73,16 +97,13 @@ def run_here(
             for pipe in wait(list(busy)):
                 worker, shard = busy.pop(pipe)  # type: ignore[call-overload]
                 try:
-                    result, failure = worker.pipe.recv()
+                    answer = worker.pipe.recv_bytes()
                 except (EOFError, ConnectionResetError):
-                    worker.process.join()
-                    idle.append(_start(context, work))
-                    yield shard, Lost(worker.process.exitcode)
+                    idle.append(_start(context, work, next(files)))
+                    yield shard, _lost(worker)
                     continue
-                if failure is not None:
-                    raise failure
                 idle.append(worker)
-                yield shard, result
+                yield shard, result_of(answer)
     finally:
         for worker in [*idle, *(worker for worker, _ in busy.values())]:
             worker.process.terminate()
@@ -103,24 +124,30 @@ def _context(work: Callable[..., Any]) -> Any:
     return context
 
 
-def _start(context: Any, work: Callable[..., Any]) -> Worker:
+def _start(context: Any, work: Callable[..., Any], last_words: Path) -> Worker:
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, work), daemon=True)
+    last_words.touch()
+    process = context.Process(target=_serve, args=(theirs, work, last_words), daemon=True)
     process.start()
     theirs.close()
-    return Worker(process, ours)
+    return Worker(process, ours, last_words)
 
 
-def _serve(pipe: Connection, work: Callable[[Any], Any]) -> None:
+def _lost(worker: Worker) -> Lost:
+    """Return how a worker died that answers no more; what a hang left to say goes to stderr."""
+    worker.process.join()
+    worker.pipe.close()
+    words = worker.last_words.read_text(encoding="utf-8", errors="replace")
+    sys.stderr.write(words)
+    return Lost(worker.process.exitcode, hung=words != "")
+
+
+def _serve(pipe: Connection, work: Callable[[Any], Any], last_words: Path) -> None:
     """Work in a loop, until the other end of the pipe is closed."""
-    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+    global _last_words
+    with (
+        last_words.open("w", encoding="utf-8") as _last_words,
+        suppress(EOFError, BrokenPipeError, ConnectionResetError),
+    ):
         while True:
-            shard = pipe.recv()
-            result, failure = None, None
-            try:
-                result = work(shard)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is raised over there
-                error.add_note("".join(traceback.format_exception(error)))
-                failure = error
-            faulthandler.cancel_dump_traceback_later()
-            pipe.send((result, failure))
+            pipe.send_bytes(answer_of(work, pipe.recv()))

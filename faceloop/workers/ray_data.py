@@ -6,7 +6,6 @@ before any work. Ray runs a shard again when its process
 or its node dies; what it gives up after that is tried once more here.
 """
 
-import faulthandler
 import hashlib
 import os
 import pickle
@@ -19,6 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from faceloop.base.errors import FaceloopError
+from faceloop.workers.answers import answer_of, result_of
 from faceloop.workers.local import Lost, run_here
 
 Shard = TypeVar("Shard")
@@ -58,6 +58,7 @@ def run_on_ray(
     Raises:
         FaceloopError: Ray is not installed, the cluster is not to be reached, or a node of it does
             not see the project's folder, has another faceloop, or does not pass `check`.
+        FaceloopError, WorkFailed: `work` raised something.
     """
     ray = _connect(address)
     left = set(range(len(shards)))
@@ -167,7 +168,7 @@ def _map(
         max_task_retries=RETRIES,
     )
     for row in done.iter_rows():
-        yield row["at"], pickle.loads(row["result"])
+        yield row["at"], result_of(row["answer"])
 
 
 def _code() -> str:
@@ -184,6 +185,5 @@ class _Working:
         self._work = pickle.loads(work)
 
     def __call__(self, rows: Rows) -> Rows:
-        result = self._work(pickle.loads(rows["shard"][0]))
-        faulthandler.cancel_dump_traceback_later()
-        return {"at": rows["at"], "result": np.array([pickle.dumps(result)], dtype=object)}
+        answer = answer_of(self._work, pickle.loads(rows["shard"][0]))
+        return {"at": rows["at"], "answer": np.array([answer], dtype=object)}

@@ -54,7 +54,7 @@ def place_by_source(truth: pd.DataFrame, faces: pd.DataFrame, min_iou: float) ->
         raise FaceloopError(f"{source} is in several batches: import its labels by face_id")
     everywhere = faces.assign(batch="")
     only = faces.drop_duplicates("source", keep=False).set_index("source")["face_id"]
-    boxed = truth[truth["x0"].notna()].assign(batch="", face_id="")
+    boxed = truth[truth["x0"].notna()].assign(batch="", asked_id="")
     ids = truth["source"].map(only).where(truth["x0"].isna(), "").fillna("")
     ids[boxed.index] = place_rows(boxed, everywhere, min_iou)
     return ids.tolist()
