@@ -31,8 +31,8 @@ from benchmarks.scratch import DATA, project
 from faceloop.base.errors import FaceloopError
 from faceloop.base.storage import FACES_DIR, write_parquet
 from faceloop.base.tables import as_table
-from faceloop.crops.face_table import FACES
-from faceloop.crops.packs import crops_path, encode_crop, write_crops
+from faceloop.crops.face_table import FOUND
+from faceloop.crops.packs import crops_path, encode_crop, with_places, write_crops
 from faceloop.embedding.embedder import CPU, CPU_BATCH, Embedder, resnet_features
 from faceloop.weights.loading import check_precision
 
@@ -181,10 +181,11 @@ def write_batch(batch: str, n: int) -> None:
     rows = [
         {"face_id": f"{at * 0x9E3779B97F4A7C15 % 2**64:016x}", "batch": batch} for at in range(n)
     ]
-    blank = {name: 0 for name, kind in FACES.items() if kind != "str"}
-    write_parquet(as_table([blank | row for row in rows], FACES), FACES_DIR / f"{batch}.parquet")
+    blank = {name: 0 for name, kind in FOUND.items() if kind != "str"}
     packed = {row["face_id"]: jpegs[at % len(jpegs)] for at, row in enumerate(rows)}
-    write_crops(packed, crops_path(batch))
+    places = write_crops(packed, crops_path(batch))
+    table = with_places(as_table([blank | row for row in rows], FOUND), places)
+    write_parquet(table, FACES_DIR / f"{batch}.parquet")
 
 
 def run_stage(folder: Path, n: int) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from demo.person import sample_person
 from demo.scene import draw_photo
 from faceloop.base.storage import EMBEDDINGS_DIR, FACES_DIR, write_array, write_parquet
 from faceloop.base.tables import as_table
-from faceloop.crops.face_table import FACES, LANDMARKS
+from faceloop.crops.face_table import FACES, LANDMARKS, PLACE
 from faceloop.crops.packs import crops_path, encode_crop, write_crops
 from faceloop.labels.columns import ASKED, VOTES
 from faceloop.labels.vote_files import read_queue, write_queue, write_votes
@@ -94,6 +94,7 @@ def add_votes(folder: Path, votes: dict[str, dict[str, str]], round_name: str = 
         rows = faces.assign(source_sha256="", probability=1.0, sharpness=1.0, duplicate_of=None)
         ids = rows["asked_id"]
         rows = rows.assign(face_id=ids, group=ids, **dict.fromkeys(LANDMARKS, 0.0), time_s=None)
+        rows = rows.assign(**dict.fromkeys(PLACE, 0))  # the page reads the pack alone
         write_parquet(as_table(rows, FACES), FACES_DIR / f"{BATCH}.parquet")
         features = np.random.default_rng(1).normal(size=(len(rows), 8))
         write_array(features.astype(np.float32), EMBEDDINGS_DIR / f"{BATCH}.npy")

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from faceloop.base.storage import DUPLICATES_DIR, EMBEDDINGS_DIR, FACES_DIR, write_parquet
 from faceloop.base.tables import as_table
-from faceloop.crops.face_table import FACES, LANDMARKS, read_batch_rows
+from faceloop.crops.face_table import FACES, LANDMARKS, PLACE, read_batch_rows
 from faceloop.labels.columns import ASKED_AS, VOTES
 from faceloop.labels.vote_files import write_queue, write_votes
 from faceloop.pool.features import read_embeddings
@@ -55,6 +55,7 @@ def _face_rows(batch: str, places: range) -> pd.DataFrame:
             "sharpness": 0.1,
             "group": ids,
             "duplicate_of": [None] * len(ids),
+            **dict.fromkeys(PLACE, 0),
         },
         FACES,
     )

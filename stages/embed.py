@@ -11,7 +11,7 @@ from faceloop.base.console import run_stage
 from faceloop.base.errors import FaceloopError
 from faceloop.base.params import read_params
 from faceloop.base.storage import EMBEDDINGS_DIR
-from faceloop.crops.face_table import read_batch
+from faceloop.crops.face_table import PLACE, read_batch
 from faceloop.crops.params import Margin
 from faceloop.embedding.params import Embed
 from faceloop.embedding.rows import writing_rows
@@ -32,7 +32,7 @@ def main(batch: str) -> None:
     """Write `data/embeddings/<batch>.npy`, a row a face in the order of the face table."""
     settings = read_params(Params)
     wanted, margin = settings.embed, settings.extract_faces.margin
-    face_ids = read_batch(batch, ["face_id"])["face_id"].tolist()
+    places = read_batch(batch, list(PLACE)).to_numpy()
     check = partial(check_machine, batch, wanted)
     work = partial(
         embed_shard,
@@ -42,16 +42,16 @@ def main(batch: str) -> None:
         weights=fetch_weights(wanted.model),
     )
     with (
-        writing_rows(EMBEDDINGS_DIR / f"{batch}.npy", len(face_ids), wanted.stored_as) as rows,
-        tqdm(total=len(face_ids), desc=f"embed {batch}", unit="face", disable=None) as progress,
+        writing_rows(EMBEDDINGS_DIR / f"{batch}.npy", len(places), wanted.stored_as) as rows,
+        tqdm(total=len(places), desc=f"embed {batch}", unit="face", disable=None) as progress,
     ):
-        shards = cut_shards(batch, face_ids)
+        shards = cut_shards(places)
         for shard, embeddings in map_shards(work, shards, settings.engine, check):
             if isinstance(embeddings, Lost):
                 raise FaceloopError(f"embed: a process died ({embeddings.exit_code}); run it again")
             rows.write(shard.start, embeddings)
             progress.update(len(embeddings))
-    print(f"embed {batch}: {len(face_ids)} faces x {rows.width} ({wanted.model})")
+    print(f"embed {batch}: {len(places)} faces x {rows.width} ({wanted.model})")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from faceloop.base.digest import sha256_of
 from faceloop.base.errors import FaceloopError
 from faceloop.base.params import read_params
 from faceloop.base.storage import FACES_DIR, write_csv, write_parquet
-from faceloop.crops.packs import crops_path, write_crops
+from faceloop.crops.packs import crops_path, with_places, write_crops
 from faceloop.faces.extracted import clear_unfinished, is_finished
 from faceloop.faces.media import MEDIA_SUFFIXES, list_sources
 from faceloop.faces.params import ExtractFaces
@@ -44,9 +44,9 @@ def main(batch: str) -> None:
     sources = [Source(paths[0], digest) for digest, paths in copies.items()]
     lost = extract_all(batch, sources, settings)
     table, crops, rejected = gather(batch, copies, lost, settings.extract_faces)
-    write_crops(crops, crops_path(batch))
+    places = write_crops(crops, crops_path(batch))
     write_csv(rejected, FACES_DIR / f"{batch}.rejected.csv")
-    write_parquet(table, FACES_DIR / f"{batch}.parquet")
+    write_parquet(with_places(table, places), FACES_DIR / f"{batch}.parquet")
     print(
         f"extract_faces {batch}: {len(table)} faces, {table['duplicate_of'].notna().sum()} of them "
         f"near-duplicates; {_counted(rejected)}"

@@ -32,8 +32,8 @@ from faceloop.base.storage import (
     write_parquet,
 )
 from faceloop.base.tables import as_table
-from faceloop.crops.face_table import FACES, LANDMARKS, read_batch
-from faceloop.crops.packs import crops_path, write_crops
+from faceloop.crops.face_table import FACES, LANDMARKS, PLACE, read_batch
+from faceloop.crops.packs import crops_path, with_places, write_crops
 from faceloop.faces.sources import PRELOAD
 from faceloop.pool.labelled import DUPLICATES, LABELLED
 from faceloop.pool.queue import QUEUE, queue_rows
@@ -130,13 +130,10 @@ class Project:
         features = np.eye(3, 8)[np.arange(n) % 3] + rng.normal(scale=0.3, size=(n, 8))
         features /= np.linalg.norm(features, axis=1, keepdims=True)
         with self.here():
-            write_parquet(rows, FACES_DIR / f"{name}.parquet")
             write_array(features.astype(np.float16), EMBEDDINGS_DIR / f"{name}.npy")
             write_parquet(as_table([], DUPLICATES), DUPLICATES_DIR / f"{name}.parquet")
-            write_crops(
-                {face_id: jpeg((at * 7 % 256, 90, 120)) for at, face_id in enumerate(rows.face_id)},
-                crops_path(name),
-            )
+            crops = {one: jpeg((at * 7 % 256, 90, 120)) for at, one in enumerate(rows.face_id)}
+            lay_crops(rows, crops, name)
         return rows["face_id"].tolist()
 
     def truth(self, batch: str = "pool") -> dict[str, str]:
@@ -260,12 +257,19 @@ def face_rows(batch: str, photos: int, per_photo: int = 1, copies: int = 0) -> p
                     "sharpness": 0.1,
                     "group": f"{batch}/{photo:03d}.jpg",
                     "duplicate_of": None,
+                    **dict.fromkeys(PLACE, 0),
                 }
             )
     for at in range(copies):
         twin = {"face_id": f"{batch[:4]:0<4}c{at:011d}", "source": f"copy{at:03d}.jpg"}
         rows.append({**rows[at], **twin, "duplicate_of": rows[at]["face_id"]})
     return as_table(rows, FACES)
+
+
+def lay_crops(faces: pd.DataFrame, crops: dict[str, bytes], batch: str = "pool") -> None:
+    """Write a batch's crops and its face table."""
+    places = write_crops(crops, crops_path(batch))
+    write_parquet(with_places(faces, places), FACES_DIR / f"{batch}.parquet")
 
 
 def jpeg(colour: tuple[int, int, int], size: int = 160) -> bytes:

@@ -17,7 +17,7 @@ from faceloop.base.digest import sha256_of
 from faceloop.base.errors import FaceloopError
 from faceloop.base.storage import EMBEDDINGS_DIR
 from faceloop.commands.settings import read_settings
-from faceloop.crops.face_table import read_batch
+from faceloop.crops.face_table import PLACE, read_batch
 from faceloop.embedding import shards
 from faceloop.embedding.embedder import (
     CPU,
@@ -60,6 +60,21 @@ def crops(n: int, seed: int = 0) -> np.ndarray:
 def settings_of(project: Any, model: str) -> Any:
     project.set({"embed.model": model})
     return read_settings().embed
+
+
+def places_of_pool() -> np.ndarray:
+    return read_batch("pool", list(PLACE)).to_numpy()
+
+
+@pytest.mark.parametrize(("n", "starts"), [(0, []), (1, [0]), (2, [0]), (3, [0, 2])])
+def test_shards_are_a_batch_in_its_order(
+    n: int, starts: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "SHARD_FACES", 2)
+    places = np.arange(3 * n).reshape(n, 3)
+    cut = cut_shards(places)
+    assert [one.start for one in cut] == starts
+    assert [row for one in cut for row in one.places.tolist()] == places.tolist()
 
 
 def test_rows_have_length_1_and_follow_the_table(project: Any) -> None:
@@ -359,13 +374,13 @@ def test_shipped_weights_that_are_others_are_not_read(
 def test_weights_that_differ_between_machines_are_refused(project: Any) -> None:
     project.add_batch("pool", photos=2)
     wanted = settings_of(project, "mtcnn-onet")
-    (shard,) = cut_shards("pool", read_batch("pool")["face_id"].tolist())
+    (shard,) = cut_shards(places_of_pool())
     with pytest.raises(FaceloopError, match="its file is not the same on all machines.*abc"):
         embed_shard(shard, "pool", wanted, 0.2, "abc")
 
 
 def test_work_and_shards_can_be_sent_to_another_process(project: Any) -> None:
-    ids = project.add_batch("pool", photos=3)
+    project.add_batch("pool", photos=3)
     work = partial(
         embed_shard,
         batch="pool",
@@ -373,7 +388,7 @@ def test_work_and_shards_can_be_sent_to_another_process(project: Any) -> None:
         margin=0.2,
         weights=fetch_weights("mtcnn-onet"),
     )
-    (shard,) = cut_shards("pool", ids)
+    (shard,) = cut_shards(places_of_pool())
     there, sent = pickle.loads(pickle.dumps((work, shard)))
     assert isinstance(sent, CropShard)
     np.testing.assert_array_equal(there(sent), work(shard))

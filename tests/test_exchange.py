@@ -19,12 +19,12 @@ from faceloop.commands.cli import main
 from faceloop.commands.exchange import said as limits
 from faceloop.commands.labelling.page.session import labels_with_keys
 from faceloop.crops.face_table import FACES, read_batch
-from faceloop.crops.packs import crops_path, read_crops, write_crops
+from faceloop.crops.packs import read_crops
 from faceloop.labels.vote_files import read_queue, write_queue
 from faceloop.model.head import predict
 from faceloop.model.head_files import read_head
 from faceloop.pool.features import read_embeddings
-from tests.conftest import face_rows, jpeg
+from tests.conftest import face_rows, jpeg, lay_crops
 
 DATA = Path(__file__).parent / "data"
 FULL = DATA / "label_studio_full.json"
@@ -38,8 +38,7 @@ Tasks = list[dict[str, Any]]
 def faces(project: Any) -> Any:
     """A project whose open queue holds the faces of the committed files."""
     rows = as_table(face_rows("pool", len(IDS)).assign(face_id=sorted(IDS)), FACES)
-    write_parquet(rows, FACES_DIR / "pool.parquet")
-    write_crops({face_id: jpeg((90, 90, 90)) for face_id in IDS}, crops_path("pool"))
+    lay_crops(rows, {face_id: jpeg((90, 90, 90)) for face_id in IDS})
     project.add_queue(SEED, sorted(IDS), validation=3)
     return project
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageFilter
 from scipy.ndimage import gaussian_filter
 
 from faceloop.commands.settings import read_settings
-from faceloop.crops.face_table import FACES
+from faceloop.crops.face_table import FOUND
 from faceloop.faces.face import (
     Detections,
     crop_face,
@@ -82,7 +82,7 @@ def test_a_photos_face_has_the_tables_columns_but_those_of_its_picture() -> None
         np.array([BOX], float), np.array([0.987654321]), np.full((1, 5, 2), 12.34)
     )
     row = describe_face("f" * 16, SHA, BOX, detected, 0)
-    assert set(FACES) - set(row) == {"batch", "source", "frame", "time_s", "sharpness"}
+    assert set(FOUND) - set(row) == {"batch", "source", "frame", "time_s", "sharpness"}
     assert row["group"] == SHA[:16] and row["duplicate_of"] is None
     assert (row["probability"], row["nose_x"]) == (0.9877, 12)
 

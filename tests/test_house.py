@@ -65,7 +65,7 @@ COMMANDS_MAY_IMPORT = {
 # The modules that open files. All others are functions of what they are given.
 OPEN_FILES = {
     *("base.atomic", "base.console", "base.digest", "base.code", "base.params", "base.storage"),
-    *("crops.face_table", "crops.packed", "crops.packs"),
+    *("crops.face_table", "crops.packs"),
     *("weights.loading", "faces.extracted", "faces.frames", "faces.media", "faces.sources"),
     *("embedding.rows", "embedding.shards", "pool.features", "pool.reading"),
     *("labels.adjudication_files", "labels.vote_files", "model.head_files"),

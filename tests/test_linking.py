@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import jpeg
+from conftest import jpeg, lay_crops
 from PIL import Image
 
 from faceloop.base.errors import FaceloopError
@@ -23,7 +23,7 @@ from faceloop.base.storage import (
 from faceloop.base.tables import as_table
 from faceloop.commands.settings import read_settings
 from faceloop.crops.face_table import read_batch
-from faceloop.crops.packs import crops_path, encode_crop, write_crops
+from faceloop.crops.packs import encode_crop
 from faceloop.duplicates import neighbours
 from faceloop.duplicates.linking import INNER_PX, SMALL_PX, likeness, link_copies
 from faceloop.duplicates.neighbours import Pairs, cells, near_pairs
@@ -154,7 +154,7 @@ def twins(project: Any) -> Any:
     crops = [Image.fromarray(picture(seed, 160)) for seed in range(11)]
     crops.append(crops[0].crop((3, 2, 158, 157)).resize((160, 160)))
     packed = {one: encode_crop(crop) for one, crop in zip(project.ids, crops, strict=True)}
-    write_crops(packed, crops_path("pool"))
+    lay_crops(read_batch("pool"), packed)
     project.add_labelled("o00-i00")
     link_duplicates.main("pool")
     return project
@@ -174,10 +174,10 @@ def test_linking_again_writes_the_same_bytes(twins: Any) -> None:
 
 def test_copies_within_a_source_are_left_to_the_face_table(project: Any) -> None:
     project.add_batch("pool", photos=3, copies=3)
-    ids = read_batch("pool")["face_id"]
-    crop = encode_crop(Image.fromarray(picture(0, 160)))
-    write_crops({one: crop if one in ids[3:].tolist() else jpeg((9, 9, 9)) for one in ids},
-                crops_path("pool"))  # fmt: skip
+    faces = read_batch("pool")
+    ids, crop = faces["face_id"], encode_crop(Image.fromarray(picture(0, 160)))
+    crops = {one: crop if one in ids[3:].tolist() else jpeg((9, 9, 9)) for one in ids}
+    lay_crops(faces, crops)
     link_duplicates.main("pool")
     assert len(read_parquet(DUPLICATES_DIR / "pool.parquet")) == 0
 

@@ -109,9 +109,13 @@ def read_parquet(path: Path, columns: list[str] | None = None, filters: Any = No
     """Read a table that `write_parquet` wrote, or some columns of it, or the rows of a filter.
 
     Raises:
-        FaceloopError: it is not there yet.
+        FaceloopError: it is not there yet, is damaged, or lacks a column.
     """
-    return pd.read_parquet(present(path), columns=columns, filters=filters)
+    try:
+        return pd.read_parquet(present(path), columns=columns, filters=filters)
+    except ValueError as error:  # Arrow's are
+        reason = str(error).splitlines()[0]
+        raise FaceloopError(f"{path}: {reason}; run 'dvc repro' or 'dvc pull'") from error
 
 
 def write_array(array: np.ndarray, path: Path) -> None:

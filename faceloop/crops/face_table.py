@@ -18,7 +18,7 @@ LANDMARKS = [
     for axis in "xy"
 ]
 # One row is a face found in a batch; boxes and landmarks are px in the upright source.
-FACES = {
+FOUND = {
     "face_id": "str",
     "batch": "str",
     "source": "str",
@@ -32,6 +32,9 @@ FACES = {
     "group": "str",
     "duplicate_of": "str",
 }
+# Where its crop lies in the batch's pack: the JPEG's first byte, its length, and its checksum.
+PLACE = dict.fromkeys(("crop_at", "crop_bytes", "crop_crc32"), "int64")
+FACES = {**FOUND, **PLACE}
 
 
 def read_faces(batches: Sequence[str], about: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -61,13 +64,23 @@ def read_faces(batches: Sequence[str], about: pd.DataFrame | None = None) -> pd.
     return stacked(tables, FACES)
 
 
-def read_batch(batch: str, columns: list[str] | None = None) -> pd.DataFrame:
-    """Return the faces of one batch; of a large one, only the columns that are needed.
+def read_batch(
+    batch: str, columns: list[str] | None = None, face_ids: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Return the faces of one batch, in its order; of a large one, only what is needed.
+
+    Args:
+        batch: the batch.
+        columns: only these.
+        face_ids: only these faces, as far as they are there.
 
     Raises:
-        FaceloopError: the batch has no face table yet.
+        FaceloopError: the batch has no face table yet, or one of an earlier faceloop.
     """
-    return read_parquet(FACES_DIR / f"{batch}.parquet", columns)
+    wanted = None
+    if face_ids is not None:
+        wanted = pc.field("face_id").isin(pa.array(list(face_ids), pa.large_string()))
+    return read_parquet(FACES_DIR / f"{batch}.parquet", columns, wanted)
 
 
 def read_batch_rows(batch: str, rows: np.ndarray) -> pd.DataFrame:

@@ -2,16 +2,19 @@
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from faceloop.base.atomic import replacing
 from faceloop.base.errors import FaceloopError
 from faceloop.base.storage import FACES_DIR, present
+from faceloop.base.tables import as_table
+from faceloop.crops.face_table import FACES, FOUND, PLACE, read_batch
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -28,41 +31,69 @@ def encode_crop(crop: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def write_crops(crops: Mapping[str, bytes], path: Path) -> None:
-    """Pack crops by face_id as `<face_id>.jpg`: stored, names sorted, timestamps fixed."""
-    with replacing(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as pack:
-        for face_id in sorted(crops):
-            pack.writestr(zipfile.ZipInfo(f"{face_id}.jpg", EPOCH), crops[face_id])
+def write_crops(crops: Mapping[str, bytes], path: Path) -> pd.DataFrame:
+    """Pack crops by face_id as `<face_id>.jpg`: stored, names sorted, timestamps fixed.
+
+    Returns:
+        Where each crop lies: columns of PLACE, by face_id.
+    """
+    face_ids = sorted(crops)
+    places = np.empty((len(face_ids), len(PLACE)), dtype=np.int64)
+    with (
+        replacing(path) as partial,
+        partial.open("wb") as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as pack,
+    ):
+        for row, face_id in enumerate(face_ids):
+            jpeg = crops[face_id]
+            pack.writestr(zipfile.ZipInfo(f"{face_id}.jpg", EPOCH), jpeg)
+            places[row] = file.tell() - len(jpeg), len(jpeg), zlib.crc32(jpeg)
+    return pd.DataFrame(places, pd.Index(face_ids, dtype="str"), list(PLACE))
 
 
-@contextmanager
-def opened(batch: str) -> Iterator[zipfile.ZipFile]:
-    """Yield a batch's pack.
+def with_places(faces: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
+    """Return a face table of faces (columns FOUND) and of the places of their crops.
 
     Raises:
-        FaceloopError: it is not there, is damaged, or lacks what is asked of it.
+        KeyError: a face has no crop.
     """
-    try:
-        with zipfile.ZipFile(present(crops_path(batch))) as pack:
-            yield pack
-    except (KeyError, zipfile.BadZipFile) as error:
-        raise to_be_made_anew(batch, str(error)) from error
+    return as_table(faces[list(FOUND)].join(places.loc[faces["face_id"]], on="face_id"), FACES)
 
 
-def to_be_made_anew(batch: str, reason: str) -> FaceloopError:
-    """Return the error that says what is wrong with a pack, and how it is mended."""
-    return FaceloopError(f"{crops_path(batch)}: {reason}; run 'dvc repro -f extract_faces@{batch}'")
+def read_packed(batch: str, places: np.ndarray) -> Iterator[bytes]:
+    """Yield the JPEG bytes of crops, in the order of their places.
+
+    Args:
+        batch: the batch.
+        places: int64 of shape (n, 3), PLACE in its face table.
+
+    Raises:
+        FaceloopError: the pack is not there, is damaged, or is not that of the table.
+    """
+    with present(crops_path(batch)).open("rb") as pack:
+        for at, size, checksum in places.tolist():
+            pack.seek(at)
+            jpeg = pack.read(size)
+            if (len(jpeg), zlib.crc32(jpeg)) != (size, checksum):
+                raise FaceloopError(
+                    f"{crops_path(batch)}: the crop at byte {at} is damaged, or of other faces; "
+                    f"run 'dvc repro -f extract_faces@{batch}'"
+                )
+            yield jpeg
 
 
 def read_crops(batch: str, face_ids: Sequence[str]) -> Iterator[bytes]:
     """Yield the JPEG bytes of just these faces, in their order.
 
     Raises:
-        FaceloopError: the pack is not there, or lacks a face.
+        FaceloopError: as `read_packed`, or the face table lacks a face.
     """
-    with opened(batch) as pack:
-        for face_id in face_ids:
-            yield pack.read(f"{face_id}.jpg")
+    here = read_batch(batch, ["face_id", *PLACE], face_ids)
+    rows = pd.Index(here["face_id"]).get_indexer(list(face_ids))
+    if (rows < 0).any():
+        missing = list(face_ids)[int(rows.argmin())]
+        raise FaceloopError(f"face {missing} is not in batch {batch}: run 'dvc repro'")
+    yield from read_packed(batch, here[list(PLACE)].to_numpy()[rows])
 
 
 def decode_crop(jpeg: bytes) -> np.ndarray:

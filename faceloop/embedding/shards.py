@@ -1,6 +1,6 @@
 """A shard of packed crops, and what becomes of it: embeddings."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import islice
@@ -10,8 +10,7 @@ import numpy as np
 import torch
 
 from faceloop.base.errors import FaceloopError
-from faceloop.crops.packed import locate_crops, read_packed
-from faceloop.crops.packs import crops_path, decode_crop
+from faceloop.crops.packs import crops_path, decode_crop, read_packed
 from faceloop.embedding.embedder import Embedder, embedder_of
 from faceloop.embedding.params import Embed
 from faceloop.weights.loading import check_precision, fetch_weights, load_network, pick_device
@@ -23,26 +22,17 @@ DECODERS = {"cpu": 1, "cuda": 8}  # threads beside the network, which a GPU woul
 class CropShard(NamedTuple):
     """Some faces of a batch, in the order of its table.
 
-    start: the row of the first. face_ids: bytes (n,). offsets: int64 (n,), of each in the pack.
+    start: the row of the first. places: int64 of shape (n, 3), of their crops in the pack.
     """
 
     start: int
-    face_ids: np.ndarray
-    offsets: np.ndarray
+    places: np.ndarray
 
 
-def cut_shards(batch: str, face_ids: Sequence[str]) -> list[CropShard]:
-    """Return the shards that make up a batch.
-
-    Raises:
-        FaceloopError: the pack is not here, is damaged, or lacks a face.
-    """
-    names = np.array(face_ids, dtype=bytes)
-    offsets = locate_crops(batch, names)
-    starts = range(0, len(names), SHARD_FACES)
-    return [
-        CropShard(at, names[at : at + SHARD_FACES], offsets[at : at + SHARD_FACES]) for at in starts
-    ]
+def cut_shards(places: np.ndarray) -> list[CropShard]:
+    """Return the shards that make up a batch, from the places (n, 3) of its crops."""
+    starts = range(0, len(places), SHARD_FACES)
+    return [CropShard(start, places[start : start + SHARD_FACES]) for start in starts]
 
 
 def check_machine(batch: str, settings: Embed) -> None:
@@ -76,7 +66,7 @@ def embed_shard(
     """
     embedder = _load_embedder(settings, margin, weights)
     with ThreadPoolExecutor(DECODERS[embedder.device.type]) as pool:
-        crops = pool.map(decode_crop, read_packed(batch, shard.face_ids, shard.offsets))
+        crops = pool.map(decode_crop, read_packed(batch, shard.places))
         parts = [embedder(np.stack(some)) for some in _batches(crops, embedder.batch_size)]
     return np.concatenate(parts).astype(settings.stored_as)
 

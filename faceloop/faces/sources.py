@@ -17,7 +17,7 @@ import pandas as pd
 from faceloop.base.code import LIBRARY, digest_of
 from faceloop.base.errors import FaceloopError
 from faceloop.base.tables import as_table, stacked
-from faceloop.crops.face_table import FACES
+from faceloop.crops.face_table import FOUND
 from faceloop.crops.packs import encode_crop
 from faceloop.faces.extracted import WORK_DIR, Crops, read_faces, read_rejected, writing
 from faceloop.faces.face import REJECTED, in_batch
@@ -35,7 +35,7 @@ PRELOAD = ("faceloop.faces.extraction", "faceloop.weights.loading")  # what work
 CODE = ("base", "crops", "faces", "weights")  # packages that decide what is found
 DECIDES_NOTHING = {"stall_seconds"}  # about a source that is finished
 PACKAGES = ("av", "facenet-pytorch", "numpy", "pillow", "torch", "torchvision")
-PLACED = {**FACES, "folder": "int64", "at": "int64", "bytes": "int64"}
+PLACED = {**FOUND, "folder": "int64", "at": "int64", "bytes": "int64"}
 AT_A_TIME = 10_000  # faces that are in memory as dicts
 
 
@@ -126,7 +126,7 @@ def _while_alive(source: Source, settings: ExtractFaces) -> Iterator[Picture]:
 
 
 class Extracted(NamedTuple):
-    """A batch: its face table, its crops, and what gave nothing."""
+    """A batch: its faces (columns FOUND), their crops, and what gave nothing."""
 
     table: pd.DataFrame
     crops: Crops
@@ -163,7 +163,7 @@ def gather(
     placed = stacked([*parts, as_table(rows, PLACED)], PLACED)
     placed = placed.sort_values(["source", "frame", "x0", "face_id"])
     return Extracted(
-        as_table(placed, FACES),
+        as_table(placed, FOUND),
         Crops(placed, folders),
         as_table(sorted(rejected), REJECTED),
     )
