@@ -8,6 +8,7 @@ from faceloop.base.params import read_params
 from faceloop.base.randomness import generator
 from faceloop.base.storage import QUEUE_DIR, read_csv, write_csv
 from faceloop.crops.face_table import read_batch_rows
+from faceloop.model.head import p_columns, predict
 from faceloop.model.head_files import MODELS_DIR, read_head
 from faceloop.pool.open_faces import open_pool
 from faceloop.pool.params import HoldingOut
@@ -23,7 +24,7 @@ class Params(HoldingOut, ByStrategy):
 
 
 def main() -> None:
-    """Write `data/queue/uncertain.csv`, the intermediate sample."""
+    """Write `data/queue/uncertain.csv`, the intermediate sample, with what the model says of it."""
     settings = read_params(Params)
     wanted, candidate = settings.sample_uncertain, settings.rounds.candidate
     faces, embeddings, labelled = read_pool(settings)
@@ -31,16 +32,18 @@ def main() -> None:
     validation = pd.concat(drawn)["face_id"]
     judged = faces.loc[faces["face_id"].isin(validation), "group"]
     held_out = next_overfit_groups(labelled, settings)
-    free = open_pool(faces, labelled, held_out).open & ~faces["group"].isin(judged).to_numpy()
+    is_open = open_pool(faces, labelled, held_out).open & ~faces["group"].isin(judged).to_numpy()
+    rows = np.flatnonzero(is_open)
     head, reason = read_head(MODELS_DIR / f"{candidate}.safetensors"), settings.uncertainty
-    ids, rng = faces["face_id"].array, generator(settings.seed, "sample_uncertain", candidate)
-    scores = score_pool(reason, head, embeddings, ids, rng)
-    picked = most_uncertain(np.where(free, scores, -np.inf), ids, wanted.size)
-    picked = picked[free[picked]]
-    rows = read_batch_rows(pool_batch(settings), picked)
-    queue = queue_rows(rows, "train", reason=reason, score=scores[picked])
+    ids, rng = faces["face_id"].array[rows], generator(settings.seed, "sample_uncertain", candidate)
+    scores = score_pool(reason, head, embeddings, rows, ids, rng)
+    picked = most_uncertain(scores, ids, wanted.size)
+    found = read_batch_rows(pool_batch(settings), rows[picked])
+    queue = queue_rows(found, "train", reason=reason, score=scores[picked])
+    p = predict(head, embeddings[rows[picked]])
+    queue = queue.assign(**dict(zip(p_columns(settings.classes), p.T, strict=True)))
     write_csv(queue.sort_values("face_id"), QUEUE_DIR / "uncertain.csv")
-    print(f"sample_uncertain: {len(queue)} of {free.sum()} faces by {reason}")
+    print(f"sample_uncertain: {len(queue)} of {len(rows)} faces by {reason}")
 
 
 if __name__ == "__main__":

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import CLASSES
 
 from faceloop.base.storage import QUEUE_DIR, read_csv
 from faceloop.crops.face_table import read_batch
-from faceloop.model.head import predict
+from faceloop.model.head import p_columns, predict
 from faceloop.model.head_files import read_head
 from faceloop.pool.features import read_embeddings
 from faceloop.pool.queue import QUEUE
@@ -95,6 +96,20 @@ def test_the_uncertain_are_the_top_of_the_whole_pool(pool: Any, strategy: str) -
     expected = {face_id for _, face_id in sorted(free)[:16]}
     assert set(parts["uncertain"]["face_id"]) == expected
     assert set(parts["uncertain"]["reason"]) == {strategy}
+
+
+def test_what_the_model_says_travels_with_the_uncertain_and_ends_there(pool: Any) -> None:
+    parts, columns = sample(pool), p_columns(CLASSES)
+    told = pd.read_csv(QUEUE_DIR / "uncertain.csv").set_index("face_id")[columns]
+    faces = read_batch("pool")
+    here = faces["face_id"].isin(told.index)
+    p = predict(
+        read_head(sample_uncertain.MODELS_DIR / f"{SEED}.safetensors"),
+        read_embeddings("pool")[here],
+    )
+    np.testing.assert_allclose(told.loc[faces.loc[here, "face_id"]], p, atol=1e-6)
+    assert len(parts["diverse"]) == 8
+    assert list(pd.read_csv(QUEUE_DIR / "diverse.csv")) == list(QUEUE)
 
 
 def test_article_is_entropy_and_then_40_40_20_of_clusters(pool: Any) -> None:

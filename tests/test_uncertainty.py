@@ -153,13 +153,18 @@ def test_block_by_block_the_pick_is_that_of_sorting_all(
         np.testing.assert_array_equal(most_uncertain(scores, kept_as, size), expected)
 
 
+@pytest.mark.parametrize("rows", [[], [5], [39, 2], list(range(1, 40, 2)), list(range(40))])
 @pytest.mark.parametrize("strategy", UNCERTAINTY)
-def test_a_pool_is_scored_as_its_faces_are(small_blocks: None, strategy: str) -> None:
+def test_rows_of_a_pool_are_scored_as_their_faces_are(
+    small_blocks: None, strategy: str, rows: list[int]
+) -> None:
     rng = np.random.default_rng(0)
     arrays = (rng.normal(size=(4, 3)), np.zeros(3), np.zeros(4), np.ones(4))
     some = Head(("a", "b", "c"), *arrays, temperature=1.0, l2=1.0, embedder="-")
     features, ids = rng.normal(size=(40, 4)), np.arange(40).astype(str)
     pool, faces = np.random.default_rng(1), np.random.default_rng(1)
-    expected = score(strategy, predict(some, features), ids, faces)
-    found = score_pool(strategy, some, features, pd.array(ids, dtype="str"), pool)
+    places = np.array(rows, dtype=np.int64)
+    expected = score(strategy, predict(some, features[places]), ids[places], faces)
+    their_ids = pd.array(ids[places], dtype="str")
+    found = score_pool(strategy, some, features, places, their_ids, pool)
     np.testing.assert_allclose(found, expected)

@@ -63,16 +63,23 @@ def score_pool(
     strategy: str,
     head: Head,
     embeddings: Rows,
+    rows: np.ndarray,
     face_ids: Ids,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Return `score` of a whole pool (n,), with one block's probabilities in memory at a time."""
+    """Return `score` of some rows (n,) of a pool, one block's probabilities in memory at a time.
+
+    Args:
+        embeddings: of the whole pool.
+        rows: int64 of shape (n,): which of it are scored.
+        face_ids: theirs, of shape (n,).
+    """
     u = _chance(strategy, face_ids, rng)
     if strategy == "random":
         return u
-    scores = np.empty(len(embeddings))
-    for rows in blocks(len(embeddings)):
-        scores[rows] = _scored(strategy, predict(head, embeddings[rows]), u[rows])
+    scores = np.empty(len(rows))
+    for some in blocks(len(rows)):
+        scores[some] = _scored(strategy, predict(head, embeddings[rows[some]]), u[some])
     return scores
 
 
