@@ -23,13 +23,13 @@ from faceloop.base.storage import FACES_DIR, read_csv
 from faceloop.base.tables import as_table
 from faceloop.commands.settings import read_settings
 from faceloop.crops.boxes import boxes_of, iou, match_boxes
-from faceloop.crops.face_table import FACES, LANDMARKS, read_batch
+from faceloop.crops.face_table import FACES, FOUND, LANDMARKS, read_batch
 from faceloop.crops.packs import decode_crop, read_crops
 from faceloop.faces.extracted import WORK_DIR, is_finished, read_rejected, writing
 from faceloop.faces.face import REJECTED
 from faceloop.faces.media import list_sources
 from faceloop.faces.params import ExtractFaces
-from faceloop.faces.sources import CODE, Source, extract_source, folder_of
+from faceloop.faces.sources import CODE, OF_VIDEOS, WHERE_IT_RUNS, Source, extract_source, folder_of
 from faceloop.pool.features import read_embeddings
 from faceloop.workers.local import still_alive
 from stages import extract_faces
@@ -298,6 +298,35 @@ def test_work_of_other_params_is_not_taken(drawn: Any, change: dict[str, Any]) -
         assert folder_of(source._replace(digest="1" * 64), settings) not in (other, source)
 
 
+@pytest.mark.parametrize(
+    ("change", "photos_last", "videos_last"),
+    [
+        ({"stall_seconds": 7.0}, True, True),
+        ({"device": "cuda"}, True, True),
+        ({"frames_per_second": 1.0}, True, False),
+        ({"faces_per_track": 5}, True, False),
+        ({"duplicate_similarity": 0.5}, True, False),
+        ({"max_megapixels": 7.0}, False, False),
+        ({"min_sharpness": 0.5}, False, False),
+        ({"precision": "bfloat16"}, False, False),
+    ],
+)
+def test_finished_work_lasts_through_changes_that_decide_nothing(
+    drawn: Any, change: dict[str, Any], photos_last: bool, videos_last: bool
+) -> None:
+    with drawn.here():
+        settings = read_settings().extract_faces
+    for suffix, lasts in ((".jpg", photos_last), (".txt", photos_last), (".MP4", videos_last)):
+        source = Source(Path(f"one{suffix}"), "0" * 64)
+        later = folder_of(source, settings.model_copy(update=change))
+        assert (folder_of(source, settings) == later) == lasts
+
+
+def test_params_that_are_left_out_of_the_key_are_params() -> None:
+    assert set(ExtractFaces.model_fields) > WHERE_IT_RUNS | OF_VIDEOS
+    assert not WHERE_IT_RUNS & OF_VIDEOS
+
+
 def dying(source: Source, settings: ExtractFaces, threads: int) -> None:
     """Extract a source, but crash at one and hang at another."""
     if source.path.name == "rotated.jpg":
@@ -322,9 +351,8 @@ def test_a_source_that_crashes_and_one_that_hangs_cost_themselves_alone(
     reasons = rejected.set_index("source")["reason"]
     assert reasons["rotated.jpg"] == f"its decoder crashed (exit code {-signal.SIGSEGV})"
     assert reasons["empty.jpg"] == "no further picture in stall_seconds (120)"
-    pd.testing.assert_frame_equal(
-        read_batch("drawn"), whole[whole["source"] != "rotated.jpg"].reset_index(drop=True)
-    )
+    rest = whole[whole["source"] != "rotated.jpg"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(read_batch("drawn")[list(FOUND)], rest[list(FOUND)])
     assert (folder / "rotated.jpg").is_file()
     extract_faces.main("drawn")  # what was lost is tried again
     pd.testing.assert_frame_equal(read_batch("drawn"), whole)

@@ -1,7 +1,7 @@
 """A source's faces, the shard of extract_faces; and a batch, put together from its sources.
 
 What was made of a source lies in `.work/extract_faces/<key>/`, the key made from all that decides:
-the source's bytes, the params, the code and the packages. So a run that is killed goes on where it
+the source's bytes, params, the code and the packages. So a run that is killed goes on where it
 was, and a batch that grew looks at the new files alone.
 """
 
@@ -21,7 +21,14 @@ from faceloop.crops.face_table import FOUND
 from faceloop.crops.packs import encode_crop
 from faceloop.faces.extracted import WORK_DIR, Crops, read_faces, read_rejected, writing
 from faceloop.faces.face import REJECTED, in_batch
-from faceloop.faces.media import RAW_DIR, Picture, Unreadable, read_pictures, source_name
+from faceloop.faces.media import (
+    RAW_DIR,
+    VIDEO_SUFFIXES,
+    Picture,
+    Unreadable,
+    read_pictures,
+    source_name,
+)
 from faceloop.faces.params import ExtractFaces
 from faceloop.workers.ahead import map_ahead
 from faceloop.workers.local import still_alive
@@ -33,9 +40,13 @@ if TYPE_CHECKING:  # torch takes seconds to import, and only workers need it
 
 PRELOAD = ("faceloop.faces.extraction", "faceloop.weights.loading")  # what workers are forked with
 CODE = ("base", "crops", "faces", "weights")  # packages that decide what is found
-DECIDES_NOTHING = {"stall_seconds"}  # about a source that is finished
 PACKAGES = ("av", "facenet-pytorch", "numpy", "pillow", "torch", "torchvision")
 PLACED = {**FOUND, "folder": "int64", "at": "int64", "bytes": "int64"}
+# Params that decide nothing: where it runs (device `auto` is another on another machine), and of a
+# photo what is about frames. What only rejects, as max_megapixels does, decides: a finished source
+# does not tell how near its limit it came.
+WHERE_IT_RUNS = {"device", "stall_seconds"}
+OF_VIDEOS = {"frames_per_second", "faces_per_track", "duplicate_similarity"}
 AT_A_TIME = 10_000  # faces that are in memory as dicts
 
 
@@ -47,13 +58,10 @@ class Source(NamedTuple):
 
 
 def folder_of(source: Source, settings: ExtractFaces) -> Path:
-    """Return where a source's finished work lies, or will lie."""
-    parts = [
-        source.digest,
-        source.path.suffix.lower(),
-        settings.model_dump_json(exclude=DECIDES_NOTHING),
-        _code(),
-    ]
+    """Return where a source's finished work lies, or will lie, by all that decides what it is."""
+    suffix = source.path.suffix.lower()
+    left_out = WHERE_IT_RUNS if suffix in VIDEO_SUFFIXES else WHERE_IT_RUNS | OF_VIDEOS
+    parts = [source.digest, suffix, settings.model_dump_json(exclude=left_out), _code()]
     return WORK_DIR / hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
 
 
