@@ -16,6 +16,7 @@ from faceloop.labels.vote_files import (
     read_vote_file,
     read_votes,
     with_votes,
+    write_queue,
     write_votes,
 )
 
@@ -173,6 +174,24 @@ def test_a_round_without_votes_has_an_empty_table(queued: Any) -> None:
 
 def test_a_round_that_is_not_open_has_an_empty_queue(project: Any) -> None:
     assert len(read_queue("o00-i00")) == 0
+
+
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_files_keep_the_header_face_id_which_tables_call_asked_id(project: Any, n: int) -> None:
+    ids = project.add_batch("pool", photos=2)[:n]
+    project.add_queue("o00-i00", ids)
+    before = project.queue("o00-i00").read_bytes()
+    queue = read_queue("o00-i00")
+    assert queue["asked_id"].tolist() == ids and "face_id" not in queue
+    write_queue(queue, "o00-i00")
+    assert project.queue("o00-i00").read_bytes() == before
+    write_votes("o00-i00", "ana", new_votes(dict.fromkeys(ids, "none")))
+    lines = (project.root / "labels/o00-i00/ana.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["face_id", *ids]
+
+
+def test_a_column_asked_id_in_a_file_is_not_believed(tmp_path: Path) -> None:
+    assert votes_in(tmp_path, "asked_id,face_id,label\nbb,aa,none\n") == {"aa": "none"}
 
 
 def test_a_queue_with_a_face_twice_is_refused(queued: Any) -> None:
