@@ -12,7 +12,7 @@ from faceloop.base.errors import FaceloopError
 from faceloop.commands.cli import main
 from faceloop.commands.labelling.page import drafts
 from faceloop.commands.labelling.page.drafts import Action, Answer, Draft, draft_path, read_draft
-from faceloop.commands.labelling.page.guidelines import blocks, read_guidelines
+from faceloop.commands.labelling.page.guidelines import elements_of, read_guidelines
 from faceloop.commands.labelling.page.session import Refused, Session, by_cluster, labels_with_keys
 from faceloop.commands.settings import read_settings
 from faceloop.labels.vote_files import read_queue
@@ -227,7 +227,7 @@ def test_keys_are_one_to_nine_then_letters_that_mean_nothing_else() -> None:
 
 def test_guidelines_are_headings_lists_and_joined_paragraphs(tmp_path: Path) -> None:
     text = "# How\nOne\ntwo.\n\nThree.\n## Then\n- a\n  b\n- <b>c</b>\n\nEnd #1\n"
-    assert blocks(text) == [
+    assert elements_of(text) == [
         ["h2", "How"],
         ["p", "One two."],
         ["p", "Three."],
@@ -235,7 +235,7 @@ def test_guidelines_are_headings_lists_and_joined_paragraphs(tmp_path: Path) -> 
         ["ul", "a b", "<b>c</b>"],
         ["p", "End #1"],
     ]
-    assert blocks("") == []
+    assert elements_of("") == []
     assert "write" in read_guidelines(tmp_path / "none.md")[0][1]
 
 

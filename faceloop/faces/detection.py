@@ -90,7 +90,7 @@ def scan(
     for first in range(0, windows, step):
         last = min(first + step, windows) - 1
         level = resample(areas, height, width, slice(STRIDE * first, STRIDE * last + NET_PX))
-        seen = run(network, level)[0]
+        seen = forward(network, level)[0]
         row, column = (seen[0] >= logit).nonzero(as_tuple=True)
         found = seen[:, row, column].T  # (n, 5)
         corner = torch.stack([column, row + first], dim=1).to(found) * STRIDE + 1
@@ -102,7 +102,7 @@ def refine(
     network: Module, areas: np.ndarray, boxes: torch.Tensor, threshold: float
 ) -> torch.Tensor:
     """Return the candidates (n, 5) that R-Net keeps, moved as it says."""
-    boxes, seen = judge(network, areas, boxes, 24, threshold)
+    boxes, seen = classify_boxes(network, areas, boxes, 24, threshold)
     picked = nms(boxes[:, :4], boxes[:, 4], 0.7)
     return rerec(bbreg(boxes[picked], seen[picked, 1:]))
 
@@ -111,7 +111,7 @@ def locate(
     network: Module, areas: np.ndarray, boxes: torch.Tensor, threshold: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the faces that O-Net keeps: boxes (n, 5) and landmarks (n, 5, 2)."""
-    boxes, seen = judge(network, areas, boxes, 48, threshold)
+    boxes, seen = classify_boxes(network, areas, boxes, 48, threshold)
     sides = boxes[:, 2:4] - boxes[:, :2] + 1
     marks = seen[:, 5:].reshape(len(seen), 2, 5).transpose(1, 2)
     points = marks * sides[:, None] + boxes[:, None, :2] - 1
@@ -121,7 +121,7 @@ def locate(
     return boxes[picked], points[picked]
 
 
-def judge(
+def classify_boxes(
     network: Module, areas: np.ndarray, boxes: torch.Tensor, side: int, threshold: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the boxes that a network takes for faces, with its probability, and all it says."""
@@ -132,13 +132,13 @@ def judge(
     step = max(size // BATCH_SIZES, 1)
     filled = np.resize(cuts, (-(-len(cuts) // step) * step, 4))  # with the first ones again
     batches = (filled[first : first + size] for first in range(0, len(filled), size))
-    seen = torch.cat([run(network, crop(areas, batch, side)) for batch in batches])[: len(cuts)]
+    seen = torch.cat([forward(network, crop(areas, batch, side)) for batch in batches])[: len(cuts)]
     p = seen[:, :1].sigmoid()
     kept = p[:, 0] > threshold
     return torch.cat([boxes[kept, :4], p[kept]], dim=1), seen[kept]
 
 
-def run(network: Module, pixels: np.ndarray) -> torch.Tensor:
+def forward(network: Module, pixels: np.ndarray) -> torch.Tensor:
     """Return what a network makes of pixels, on its device."""
     return network(torch.from_numpy(pixels).to(next(network.parameters()).device))
 

@@ -96,7 +96,7 @@ def clear_unfinished() -> None:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def read_faces(folder: Path) -> Iterator[dict[str, Any]]:
+def read_extracted(folder: Path) -> Iterator[dict[str, Any]]:
     """Yield the rows that `Writer.add` took, with `at` and `bytes`: where the crop lies."""
     with open(folder / "faces.jsonl", encoding="utf-8") as lines:
         yield from map(json.loads, lines)

@@ -24,7 +24,7 @@ from faceloop.faces.params import ExtractFaces
 from faceloop.faces.tracks import Held, Track, Tracker, hold, link_duplicate
 
 
-class Found(NamedTuple):
+class FoundFace(NamedTuple):
     """A face: its row of the face table but for batch and source, and its crop."""
 
     row: dict[str, Any]
@@ -68,7 +68,7 @@ def look(picture: Picture, mtcnn: MTCNN, settings: ExtractFaces) -> Looked:
 
 def find_faces(
     pictures: Iterable[Looked], digest: str, settings: ExtractFaces, per_track: int | None
-) -> Iterator[Found | str]:
+) -> Iterator[FoundFace | str]:
     """Yield each face of a photo or video, or the reason why one is too poor to keep.
 
     Args:
@@ -103,7 +103,7 @@ def find_faces(
 
 def _describe(
     picture: Looked, at: int, digest: str, track: Track, settings: ExtractFaces
-) -> Found | str:
+) -> FoundFace | str:
     """Return a picture's face `at` with its row, or why it is too poor."""
     box, crop, detected = picture.boxes[at], picture.crops[at], picture.detected
     sharp = sharpness(crop)
@@ -114,16 +114,16 @@ def _describe(
     row |= {"frame": picture.frame, "time_s": picture.time_s, "sharpness": sharp}
     if picture.frame is not None:
         row["group"] += f"#{track.number:04d}"
-    return Found(row, crop)
+    return FoundFace(row, crop)
 
 
-def _quality(found: Found) -> float:
+def _quality(found: FoundFace) -> float:
     """Return how much a crop shows: its sharpness times its box's longer side in px."""
     x0, y0, x1, y1 = (found.row[name] for name in BOX)
     return float(found.row["sharpness"] * max(x1 - x0, y1 - y0))
 
 
-def _linked(track: Track, held: Iterable[Held], settings: ExtractFaces) -> Iterator[Found]:
+def _linked(track: Track, held: Iterable[Held], settings: ExtractFaces) -> Iterator[FoundFace]:
     """Yield faces of a track, near-duplicates linked to the earlier face that they repeat."""
     for one in held:
         one.face.row["duplicate_of"] = link_duplicate(

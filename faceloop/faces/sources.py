@@ -19,7 +19,7 @@ from faceloop.base.errors import FaceloopError
 from faceloop.base.tables import as_table, stacked
 from faceloop.crops.face_table import FOUND
 from faceloop.crops.packs import encode_crop
-from faceloop.faces.extracted import WORK_DIR, Crops, read_faces, read_rejected, writing
+from faceloop.faces.extracted import WORK_DIR, Crops, read_extracted, read_rejected, writing
 from faceloop.faces.face import REJECTED, in_batch
 from faceloop.faces.media import (
     RAW_DIR,
@@ -36,7 +36,7 @@ from faceloop.workers.local import still_alive
 if TYPE_CHECKING:  # torch takes seconds to import, and only workers need it
     from facenet_pytorch import MTCNN
 
-    from faceloop.faces.extraction import Found
+    from faceloop.faces.extraction import FoundFace
 
 PRELOAD = ("faceloop.faces.extraction", "faceloop.weights.loading")  # what workers are forked with
 CODE = ("base", "crops", "faces", "weights")  # packages that decide what is found
@@ -108,7 +108,7 @@ def extract_source(source: Source, settings: ExtractFaces, threads: int) -> None
             writer.reject("no face found")
 
 
-def _faces_of(source: Source, settings: ExtractFaces, threads: int) -> "Iterator[Found | str]":
+def _faces_of(source: Source, settings: ExtractFaces, threads: int) -> "Iterator[FoundFace | str]":
     """Read, look, cut: pictures are read on this thread and looked at on others."""
     from faceloop.faces.extraction import find_faces, look
 
@@ -163,7 +163,7 @@ def gather(
         for copy, path in enumerate(paths):
             source = source_name(path, batch)
             rejected += [(source, reason, n) for reason, n in reasons.items()]
-            for face in () if digest in lost else read_faces(folders[-1]):
+            for face in () if digest in lost else read_extracted(folders[-1]):
                 rows.append(in_batch(face, batch, source, copy) | {"folder": len(folders) - 1})
                 if len(rows) == AT_A_TIME:
                     parts.append(as_table(rows, PLACED))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from faceloop.base.errors import FaceloopError
-from faceloop.commands.exchange.said import Found, Said
+from faceloop.commands.exchange.said import GivenLabel, LabelFile
 from faceloop.commands.labelling.vote import read_truth
 from faceloop.commands.settings import Settings
 from faceloop.labels.placing import place_rows
@@ -16,7 +16,7 @@ LABEL_STUDIOS_OWN = {"annotation_id", "annotator", "lead_time"}
 
 def read_csv_labels(
     path: Path, faces: pd.DataFrame, known: frozenset[str], settings: Settings
-) -> Found:
+) -> LabelFile:
     """Read a CSV: face_id and label, or source and label with frame and box.
 
     Raises:
@@ -39,8 +39,8 @@ def read_csv_labels(
         if one.get("face_id") not in known:
             shown = one.get("face_id") or one.get("source", "")
             raise FaceloopError(f"{path}:{row}: unknown face {shown!r}: it is in no face table")
-        said.append(Said(f"{path}:{row}", one["face_id"], one["label"]))
-    return Found(said, [])
+        said.append(GivenLabel(f"{path}:{row}", one["face_id"], one["label"]))
+    return LabelFile(said, [])
 
 
 def place_by_source(truth: pd.DataFrame, faces: pd.DataFrame, min_iou: float) -> list[str]:

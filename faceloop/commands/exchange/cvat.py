@@ -15,7 +15,7 @@ from defusedxml.ElementTree import iterparse
 
 from faceloop.base.errors import FaceloopError
 from faceloop.base.storage import write_json
-from faceloop.commands.exchange.said import Found, Said, check_known, check_size
+from faceloop.commands.exchange.said import GivenLabel, LabelFile, check_file_size, check_known
 from faceloop.crops.packs import write_crops
 from faceloop.labels.columns import NOT_A_FACE, UNSURE
 from faceloop.labels.vote_files import check_label
@@ -38,7 +38,7 @@ def write_cvat(folder: Path, crops: Mapping[str, bytes], classes: Sequence[str])
     )
 
 
-def read_cvat(path: Path, known: frozenset[str], classes: Sequence[str]) -> Found:
+def read_cvat(path: Path, known: frozenset[str], classes: Sequence[str]) -> LabelFile:
     """Read one tag an image from the XML, or from the zip that holds it.
 
     Tags that a model set (source auto) are no votes.
@@ -46,7 +46,7 @@ def read_cvat(path: Path, known: frozenset[str], classes: Sequence[str]) -> Foun
     Raises:
         FaceloopError: with the image: an unknown face or class, several tags; or another format.
     """
-    said: list[Said] = []
+    said: list[GivenLabel] = []
     bare = automatic = 0
     for image in read_images(path):
         name = image.get("name", "")
@@ -62,9 +62,11 @@ def read_cvat(path: Path, known: frozenset[str], classes: Sequence[str]) -> Foun
         bare += not by_hand
         for label in by_hand:
             check_label(label, where, classes)
-            said.append(Said(where, face_id, label))
+            said.append(GivenLabel(where, face_id, label))
     counts = {"image without a tag: no vote": bare, "tag set by a model: no vote": automatic}
-    return Found(said, [f"{count} x {words}" for words, count in counts.items() if count], "cvat")
+    return LabelFile(
+        said, [f"{count} x {words}" for words, count in counts.items() if count], "cvat"
+    )
 
 
 def read_images(path: Path) -> list[Element]:
@@ -96,12 +98,12 @@ def xml_of(path: Path) -> BinaryIO:
         FaceloopError: no such zip, or too large.
     """
     if path.suffix.lower() != ".zip":
-        check_size(path.stat().st_size, path)
+        check_file_size(path.stat().st_size, path)
         return io.BytesIO(path.read_bytes())
     try:
         with zipfile.ZipFile(path) as pack:
             size = pack.getinfo(ANNOTATIONS).file_size
-            check_size(size, path)
+            check_file_size(size, path)
             with pack.open(ANNOTATIONS) as file:
                 return io.BytesIO(file.read(size))  # no byte more, whatever it unpacks to
     except (KeyError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:

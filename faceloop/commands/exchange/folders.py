@@ -7,7 +7,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from faceloop.base.digest import sha256_of
-from faceloop.commands.exchange.said import Found, Said
+from faceloop.commands.exchange.said import GivenLabel, LabelFile
 from faceloop.faces.media import PHOTO_SUFFIXES
 from faceloop.labels.columns import NOT_A_FACE, UNSURE
 from faceloop.labels.vote_files import check_label
@@ -30,7 +30,7 @@ def write_files(folder: Path, crops: Mapping[str, bytes]) -> None:
 
 def read_folders(
     folder: Path, faces: pd.DataFrame, known: frozenset[str], classes: Sequence[str]
-) -> Found:
+) -> LabelFile:
     """Read a folder per class: exported crops by name, photos by their bytes.
 
     Photos are passed over for holding no face, or several, with the reason.
@@ -49,7 +49,7 @@ def read_folders(
             continue  # a crop that nobody has sorted yet
         check_label(label, path.as_posix(), classes)
         if path.stem in known:
-            said.append(Said(path.as_posix(), path.stem, label))
+            said.append(GivenLabel(path.as_posix(), path.stem, label))
             continue
         found = by_bytes.get(sha256_of(path))
         if found is None:
@@ -59,5 +59,5 @@ def read_folders(
         elif len(found) > 1:
             passed_over.append(f"passed over: {path}: {len(found)} faces; label them in the queue")
         else:
-            said.append(Said(path.as_posix(), found[0], label))
-    return Found(said, passed_over)
+            said.append(GivenLabel(path.as_posix(), found[0], label))
+    return LabelFile(said, passed_over)

@@ -15,7 +15,7 @@ from faceloop.commands.exchange.csv_labels import read_csv_labels
 from faceloop.commands.exchange.cvat import read_cvat
 from faceloop.commands.exchange.folders import read_folders
 from faceloop.commands.exchange.label_studio import read_label_studio
-from faceloop.commands.exchange.said import Found, Said, once_each
+from faceloop.commands.exchange.said import GivenLabel, LabelFile, once_each
 from faceloop.commands.rounds.state import State, next_step, read_state
 from faceloop.crops.face_table import read_faces
 from faceloop.labels.columns import ASKED_AS, VOTES
@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def read_any(path: Path, faces: pd.DataFrame, state: State) -> Found:
+def read_any(path: Path, faces: pd.DataFrame, state: State) -> LabelFile:
     """Read a file or folder by its kind.
 
     Raises:
@@ -108,7 +108,7 @@ def read_any(path: Path, faces: pd.DataFrame, state: State) -> Found:
     return read_csv_labels(path, faces, known, state.settings)
 
 
-def as_votes(said: Sequence[Said], mode: str) -> pd.DataFrame:
+def as_votes(said: Sequence[GivenLabel], mode: str) -> pd.DataFrame:
     """Return labels as votes; the time of the import where none was told."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     rows = [
@@ -118,7 +118,7 @@ def as_votes(said: Sequence[Said], mode: str) -> pd.DataFrame:
     return as_table(pd.DataFrame(rows).assign(mode=mode), VOTES)
 
 
-def new_to_queue(said: Sequence[Said], faces: pd.DataFrame, state: State) -> pd.DataFrame:
+def new_to_queue(said: Sequence[GivenLabel], faces: pd.DataFrame, state: State) -> pd.DataFrame:
     """Return the labelled faces that the candidate's queue lacks, as rows of it.
 
     Raises:

@@ -8,7 +8,13 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, BaseModel, FailFast, Field, TypeAdapter, ValidationError
 
 from faceloop.base.errors import FaceloopError
-from faceloop.commands.exchange.said import Found, Person, Said, check_known, check_size
+from faceloop.commands.exchange.said import (
+    GivenLabel,
+    LabelFile,
+    Person,
+    check_file_size,
+    check_known,
+)
 from faceloop.labels.vote_files import check_label
 
 
@@ -61,14 +67,14 @@ class Task(BaseModel):
     predictions: list[Any] = []
 
 
-def read_label_studio(path: Path, known: frozenset[str], classes: list[str]) -> Found:
+def read_label_studio(path: Path, known: frozenset[str], classes: list[str]) -> LabelFile:
     """Read the votes in a full JSON export, and count what is none.
 
     Raises:
         FaceloopError: with task and annotation: another format, an unknown face or class, or an
             annotation with several choices.
     """
-    said: list[Said] = []
+    said: list[GivenLabel] = []
     notes: Counter[str] = Counter()
     for place, task in enumerate(read_tasks(path)):
         where = f"{path}: task {place if task.id is None else task.id}"
@@ -86,7 +92,7 @@ def read_label_studio(path: Path, known: frozenset[str], classes: list[str]) -> 
                 said.append(vote_of(annotation, here, task.data.face_id, label))
                 if is_anothers(annotation):
                     notes["last changed by another, and taken as their author's"] += 1
-    return Found(said, [f"{n} x {words}" for words, n in notes.items() if n], "label-studio")
+    return LabelFile(said, [f"{n} x {words}" for words, n in notes.items() if n], "label-studio")
 
 
 def read_tasks(path: Path) -> list[Task]:
@@ -95,7 +101,7 @@ def read_tasks(path: Path) -> list[Task]:
     Raises:
         FaceloopError: it is no full JSON export, or too large.
     """
-    check_size(path.stat().st_size, path)
+    check_file_size(path.stat().st_size, path)
     try:
         return TypeAdapter(Annotated[list[Task], FailFast()]).validate_json(path.read_bytes())
     except ValidationError as error:
@@ -128,12 +134,12 @@ def choice_of(annotation: Annotation, where: str) -> str | None:
     return choices[0] if choices else None
 
 
-def vote_of(annotation: Annotation, where: str, face_id: str, label: str) -> Said:
+def vote_of(annotation: Annotation, where: str, face_id: str, label: str) -> GivenLabel:
     """Return an annotation as a vote: when it was last changed, and the seconds it took."""
     at = annotation.updated_at or annotation.created_at
     labelled_at = at.astimezone(UTC).isoformat(timespec="seconds") if at else ""
     seconds = float("nan") if annotation.lead_time is None else annotation.lead_time
-    return Said(where, face_id, label, person_of(annotation), labelled_at, seconds)
+    return GivenLabel(where, face_id, label, person_of(annotation), labelled_at, seconds)
 
 
 def person_of(annotation: Annotation) -> Person:

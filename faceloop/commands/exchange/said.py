@@ -14,7 +14,7 @@ MAX_MB = 256  # read whole into memory, a few times its size
 Person = tuple[str, ...]
 
 
-class Said(NamedTuple):
+class GivenLabel(NamedTuple):
     """One label: where it stands, the face, the label; by whom, when and how fast if that is told.
 
     `labelled_at` is ISO 8601 in UTC, to the second.
@@ -28,21 +28,21 @@ class Said(NamedTuple):
     seconds: float = math.nan
 
 
-class Found(NamedTuple):
+class LabelFile(NamedTuple):
     """What a file holds: its labels, what of it is no vote and why, and the votes' mode."""
 
-    said: list[Said]
+    said: list[GivenLabel]
     no_vote: list[str]
     mode: str = "import"
 
 
-def once_each(said: Sequence[Said]) -> list[Said]:
+def once_each(said: Sequence[GivenLabel]) -> list[GivenLabel]:
     """Return one label a face, the last given where the same stands there twice.
 
     Raises:
         FaceloopError: two labels for one face, with both places.
     """
-    kept: dict[str, Said] = {}
+    kept: dict[str, GivenLabel] = {}
     for one in said:
         before = kept.setdefault(one.face_id, one)
         if before.label != one.label:
@@ -65,7 +65,7 @@ def check_known(face_id: str, known: frozenset[str], where: str) -> None:
         raise FaceloopError(f"{where}: unknown face {face_id!r}: it is in no face table")
 
 
-def check_size(size: int, path: Path) -> None:
+def check_file_size(size: int, path: Path) -> None:
     """Refuse a file that would not fit in memory.
 
     Raises:

@@ -62,7 +62,9 @@ def changes_since(commit: str, base: str) -> Changes:
             for change in differences(*both)
             if is_headline(change)
         ],
-        changed_outs(*(outs_of(yaml.safe_load(text)) for text in then_and_now(commit, "dvc.lock"))),
+        changed_outs(
+            *(hashes_of_outs(yaml.safe_load(text)) for text in then_and_now(commit, "dvc.lock"))
+        ),
     )
 
 
@@ -129,7 +131,7 @@ def labels_in(content: bytes) -> dict[str, str]:
     return {row["face_id"]: row["label"] for row in rows}
 
 
-def outs_of(lock: Any) -> dict[str, str]:
+def hashes_of_outs(lock: Any) -> dict[str, str]:
     """Return the hash of each output that dvc.lock names."""
     stages = (lock or {}).get("stages", {}).values()
     return {out["path"]: out.get("md5", "") for stage in stages for out in stage.get("outs", [])}

@@ -6,19 +6,19 @@ from faceloop.labels.vote_files import LABELS_DIR
 
 GUIDELINES = LABELS_DIR / "GUIDELINES.md"
 MARKS = {"# ": "h2", "## ": "h3", "- ": "ul", "* ": "ul"}
-Block = list[str]  # an element's name and its text; of a list, its items' texts
+Element = list[str]  # an element's name and its text; of a list, its items' texts
 
 
-def read_guidelines(path: Path = GUIDELINES) -> list[Block]:
-    """Return the guidelines as blocks, or one that says where to write them."""
+def read_guidelines(path: Path = GUIDELINES) -> list[Element]:
+    """Return the guidelines as elements, or one that says where to write them."""
     if not path.is_file():
         return [["p", f"There are none yet: write {path}."]]
-    return blocks(path.read_text(encoding="utf-8"))
+    return elements_of(path.read_text(encoding="utf-8"))
 
 
-def blocks(text: str) -> list[Block]:
-    """Return Markdown as blocks; wrapped lines are joined, and nothing else is marked up."""
-    found: list[Block] = []
+def elements_of(text: str) -> list[Element]:
+    """Return Markdown as elements; wrapped lines are joined, and nothing else is marked up."""
+    found: list[Element] = []
     is_open = False  # whether the next line goes on with the last text
     for line in map(str.strip, text.splitlines()):
         mark = next((mark for mark in MARKS if line.startswith(mark)), None)

@@ -53,11 +53,11 @@ class Sitting:
         """Return what the page needs to start, or to go on where it was left."""
         submitted = self.submitted()
         standing = [one for one in self._draft.standing() if self._is_open(one, submitted)]
-        answered = submitted.union(*map(faces_of, standing))
+        answered = submitted.union(*map(faces_of_action, standing))
         history = [
             {
                 "action": action.action,
-                "faces": faces_of(action),
+                "faces": faces_of_action(action),
                 "seconds": sum(answer.seconds for answer in action.answers),
                 "note": action.answers[0].note,
             }
@@ -106,7 +106,7 @@ class Sitting:
 
     def progress(self) -> tuple[int, int]:
         """Return how many faces this person has answered, and of how many."""
-        answered = self.submitted().union(*map(faces_of, self._draft.standing()))
+        answered = self.submitted().union(*map(faces_of_action, self._draft.standing()))
         return len(answered & self._known), len(self.faces)
 
     def submitted(self) -> set[str]:
@@ -119,7 +119,7 @@ class Sitting:
 
     def _is_open(self, action: Action, submitted: set[str]) -> bool:
         """Tell whether an action may still be taken back."""
-        faces = set(faces_of(action))
+        faces = set(faces_of_action(action))
         return faces <= self._known and not faces & submitted
 
     def _refuse_undoing_submitted(self, actions: Sequence[Action]) -> None:
@@ -170,7 +170,7 @@ class Session(Sitting):
         return set(read_vote_file(path, self._queued, self._classes)["asked_id"])
 
 
-def faces_of(action: Action) -> list[str]:
+def faces_of_action(action: Action) -> list[str]:
     """Return the faces that an action answers."""
     return [answer.face_id for answer in action.answers]
 
