@@ -11,15 +11,17 @@ import pandas as pd
 
 from benchmarks.scratch import DATA, EMBEDDER, embed_once, extract_once, link_batch, project
 from faceloop.base.rounds import next_round
-from faceloop.base.storage import METRICS_DIR, read_json
+from faceloop.base.storage import METRICS_DIR, read_record
 from faceloop.commands.labelling import vote
 from faceloop.commands.rounds.edit_params import edit_params
 from faceloop.commands.rounds.next_round import freeze_queue, move_on
 from faceloop.commands.rounds.state import read_state
 from faceloop.commands.settings import read_settings
 from faceloop.crops.face_table import read_batch
+from faceloop.gate.gate_figures import GateFigures
 from faceloop.model.head import Head, predict
 from faceloop.model.head_files import MODELS_DIR, read_head
+from faceloop.model.train_figures import TrainFigures
 from faceloop.pool.features import read_embeddings
 from faceloop.statistics.confusion import confusion_by_group, figures
 from stages import (
@@ -105,14 +107,15 @@ def _rounds(truth: pd.DataFrame, rounds: int) -> Iterator[dict[str, Any]]:
     for _ in range(rounds + 1):
         answer_next_round()
         run_stages()
-        verdict, trained = (read_json(METRICS_DIR / f"{name}.json") for name in ("gate", "train"))
-        head = read_head(MODELS_DIR / f"{verdict['round']}.safetensors")
+        gate = read_record(GateFigures, METRICS_DIR / "gate.json")
+        trained = read_record(TrainFigures, METRICS_DIR / "train.json")
+        head = read_head(MODELS_DIR / f"{gate.round}.safetensors")
         yield {
-            "labels": verdict["labels"],
+            "labels": gate.labels,
             "macro_f1": macro_f1(head, features, labels),
-            "trained_on": trained["faces"],
-            "l2": trained["l2"],
-            "verdict": verdict["verdict"] + (", rejected" if verdict["rejected"] else ""),
+            "trained_on": trained.faces,
+            "l2": trained.l2,
+            "verdict": gate.verdict + (", rejected" if gate.rejected else ""),
         }
 
 

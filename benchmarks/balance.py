@@ -18,9 +18,9 @@ from benchmarks.utkface import Faces, read_faces
 from faceloop.balance.class_shares import (
     METHODS,
     RandomLabels,
-    Said,
+    Unlabelled,
     estimate_shares,
-    with_intervals,
+    share_estimates,
 )
 from faceloop.base.randomness import generator
 from faceloop.commands.settings import Settings, read_settings
@@ -64,7 +64,7 @@ def run_trial(
     ).head
     rest, batch = rest[: max(RANDOM_LABELS)], skewed(data, rest[max(RANDOM_LABELS) :], rng)
     true = np.bincount(data.labels[batch], minlength=len(data.classes)) / len(batch)
-    said = Said(predict(head, data.features[batch]), batch, np.ones(len(batch)))
+    said = Unlabelled(predict(head, data.features[batch]), batch, np.ones(len(batch)))
     for n in RANDOM_LABELS:
         drawn = rest[:n]
         p_drawn = predict(head, data.features[drawn])
@@ -72,14 +72,14 @@ def run_trial(
         for method in methods:
             (draws,) = estimate_shares(method, random, [said], REPLICATES, rng)
             confidence = settings.balance.confidence
-            found = with_intervals(draws, data.classes, len(batch), confidence)
+            found = share_estimates(draws, data.classes, len(batch), confidence)
             for share, (name, one) in zip(true, found.items(), strict=True):
                 yield {
                     **dict(zip(BY, (column, n, method), strict=True)),
                     "class": name,
-                    "held": one["low"] <= share <= one["high"],
-                    "width": one["high"] - one["low"],
-                    "error": abs(one["value"] - share),
+                    "held": one.low <= share <= one.high,
+                    "width": one.high - one.low,
+                    "error": abs(one.value - share),
                 }
 
 

@@ -16,13 +16,14 @@ import numpy as np
 
 from benchmarks.gate import markdown
 from faceloop.base.randomness import generator
-from faceloop.evaluation.comparison import Judged, counted, errors, with_intervals
+from faceloop.evaluation.comparison import PairedPredictions, confusions_of, errors, estimates_of
 from faceloop.evaluation.held_out import WholeBatch
 from faceloop.evaluation.params import Evaluation
 from faceloop.evaluation.whole_batch import whole_batch_figures
 from faceloop.model.head import Head
 from faceloop.sampling.validation import draw_groups, stratified_sample
 from faceloop.statistics.confusion import class_shares, confusion_by_group, figures
+from faceloop.statistics.estimates import Estimate
 from faceloop.statistics.intervals import Error, deviation
 from faceloop.statistics.resampling import bootstrap_confusions
 
@@ -99,12 +100,12 @@ def _held(
     truth, said, groups = (one[drawn] for one in everyone[:3])
     strata = None if weighted else everyone.strata[drawn]
     p = np.eye(n_classes)[said]
-    counts, varying = counted(Judged(truth, groups, p, p, weights, strata), p)
+    counts, varying = confusions_of(PairedPredictions(truth, groups, p, p, weights, strata), p)
     (draws,) = bootstrap_confusions([varying], DRAWS, rng)
     point, n_groups = counts.sum(axis=0), len(counts)
-    found = with_intervals(figures(point), errors(draws, counts, rng), n_groups, CONFIDENCE)
+    found = estimates_of(figures(point), errors(draws, counts, rng), n_groups, CONFIDENCE)
     spread = [Error(deviation(one, n_groups), n_groups - 1) for one in class_shares(draws).T]
-    shares = with_intervals(
+    shares = estimates_of(
         {str(at): one for at, one in enumerate(class_shares(point))},
         {str(at): one for at, one in enumerate(spread)},
         n_groups,
@@ -112,10 +113,10 @@ def _held(
     )
     expected = figures(true)
     return {
-        **{key: one["low"] <= expected[key] <= one["high"] for key, one in found.items()},
+        **{key: one.low <= expected[key] <= one.high for key, one in found.items()},
         "class shares": np.mean(
             [
-                one["low"] <= share <= one["high"]
+                one.low <= share <= one.high
                 for one, share in zip(shares.values(), class_shares(true), strict=True)
             ]
         ),
@@ -156,7 +157,7 @@ def depleted(rng: np.random.Generator) -> Iterator[tuple[int, list[float]]]:
         left = np.flatnonzero(~labelled)
         asked = rng.choice(left, 60, replace=False)
         if at % 3 == 0:
-            judged = Judged(truth[asked], asked, p[asked], p[asked])
+            judged = PairedPredictions(truth[asked], asked, p[asked], p[asked])
             known = np.flatnonzero(labelled)
             batch = WholeBatch(
                 truth[known],
@@ -168,25 +169,27 @@ def depleted(rng: np.random.Generator) -> Iterator[tuple[int, list[float]]]:
                 np.zeros(0, bool),
             )
             whole = whole_batch_figures(judged, batch, head, settings, rng)
-            yield at * 120, [*_met(alone(judged, rng), hit), *_met(whole, hit)]
+            yield (
+                at * 120,
+                [*_met(alone(judged, rng), hit), *_met(whole.accuracy if whole else None, hit)],
+            )
         rest = np.setdiff1d(left, asked)
         labelled[asked] = labelled[rest[np.argsort(-looks_hard[rest])[:60]]] = True
 
 
-def alone(judged: Judged, rng: np.random.Generator) -> dict[str, Any]:
-    """Return the figures of a validation set that stands for nothing but itself."""
+def alone(judged: PairedPredictions, rng: np.random.Generator) -> Estimate:
+    """Return the accuracy on a validation set that stands for nothing but itself."""
     counts = confusion_by_group(judged.truth, judged.candidate.argmax(1), judged.groups, 2)
     (draws,) = bootstrap_confusions([counts], DRAWS, rng)
     spread, n = errors(draws, counts, rng), len(counts)
-    return with_intervals(figures(counts.sum(0)), spread, n, CONFIDENCE)
+    return estimates_of(figures(counts.sum(0)), spread, n, CONFIDENCE)["accuracy"]
 
 
-def _met(found: dict[str, Any] | None, hit: np.ndarray) -> list[float]:
+def _met(one: Estimate | None, hit: np.ndarray) -> list[float]:
     """Return accuracy, whether its interval holds the truth, and whether it 'meets' 0.9."""
-    if found is None:
+    if one is None:
         return [np.nan] * 3
-    one = found["accuracy"]
-    return [one["value"], one["low"] <= hit.mean() <= one["high"], one["low"] >= 0.9]
+    return [one.value, one.low <= hit.mean() <= one.high, one.low >= 0.9]
 
 
 def main() -> None:

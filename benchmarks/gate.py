@@ -18,10 +18,13 @@ from scipy.stats import binom, norm
 
 from faceloop.base.randomness import generator
 from faceloop.commands.settings import read_settings
-from faceloop.evaluation.comparison import Judged, compare
+from faceloop.evaluation.comparison import PairedPredictions, compare
+from faceloop.evaluation.evaluation_figures import Comparison, WholeBatchFigures
 from faceloop.evaluation.params import Evaluation
 from faceloop.gate.params import Gate
 from faceloop.gate.verdict import data_helps, knowledge_kept, level, target_reached
+from faceloop.statistics.confusion import METRICS
+from faceloop.statistics.estimates import ByMetric, Difference, EstimateWithError
 from faceloop.statistics.intervals import difference_interval
 
 ROUNDS = 20
@@ -55,14 +58,15 @@ def flips_of_one_set(
     return turned[0], turned[1]
 
 
-def compared(won: int, lost: int, n: int) -> dict[str, Any]:
+def compared(won: int, lost: int, n: int) -> Comparison:
     """Return what `evaluation.compare` would, for accuracy on single faces and endless draws."""
     value, differ = (won - lost) / n, won + lost
     error = float(np.sqrt((differ / n - value**2) / (n - 1)))
     low, high = difference_interval(value, error, n, CONFIDENCE)
-    chances = {"p_gain": at_least(won, differ), "p_loss": at_least(lost, differ)}
-    delta = {"value": value, "low": low, "high": high, **chances}
-    return {"n": n, "groups": n, "confidence": CONFIDENCE, "delta": {"accuracy": delta}}
+    gain, loss = float(at_least(won, differ)), float(at_least(lost, differ))
+    delta = Difference(value=float(value), low=low, high=high, p_gain=gain, p_loss=loss)
+    every = ByMetric[Difference](**dict.fromkeys(METRICS, delta))
+    return Comparison(n=n, groups=n, confidence=CONFIDENCE, delta=every)
 
 
 def at_least(hits: Any, tosses: Any) -> Any:
@@ -186,8 +190,10 @@ def false_targets(gate: Gate, projects: int, rng: np.random.Generator) -> Iterat
             values = rng.binomial(n, gate.target + beyond, size=(projects, ROUNDS)) / n
             for value in np.unique(values):
                 error = max(float(np.sqrt(value * (1 - value) / (n - 1))), 1.5 / n)
-                batch = {"groups": n, gate.metric: {"value": float(value), "error": error}}
-                if target_reached({"whole_batch": batch}, gate).answer == "yes":
+                figure = EstimateWithError(value=float(value), low=0.0, high=1.0, error=error)
+                every = dict.fromkeys(METRICS, figure)
+                batch = WholeBatchFigures(known=0, rest=n, groups=n, **every)
+                if target_reached(batch, gate).answer == "yes":
                     met |= (values == value).any(axis=1)
             row[f"true {100 * (gate.target + beyond):.3g}"] = met.mean()
         yield row
@@ -203,9 +209,9 @@ def own_code(rounds: int, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
             truth = rng.choice(3, size=n, p=[0.7, 0.2, 0.1])
             hard = (rng.random(n) < 0.3)[groups]  # a photo is easy or hard as a whole
             said = [np.where(hard & (rng.random(n) < 0.5), (truth + 1) % 3, truth) for _ in "ab"]
-            judged = Judged(truth, groups, np.eye(3)[said[0]], np.eye(3)[said[1]])
-            delta = compare(judged, ["a", "b", "c"], settings, rng)["delta"]["macro_f1"]
-            p.append((delta["p_gain"], delta["p_loss"]))
+            judged = PairedPredictions(truth, groups, np.eye(3)[said[0]], np.eye(3)[said[1]])
+            if delta := compare(judged, ["a", "b", "c"], settings, rng).delta:
+                p.append((delta.macro_f1.p_gain, delta.macro_f1.p_loss))
         row: dict[str, Any] = {"faces": n}
         for at in (0.05, 0.025, 0.01):
             row[f"p ≤ {at:g}"] = (np.array(p) <= at).mean()

@@ -14,10 +14,10 @@ from benchmarks.active_learning import UTKFACE
 from benchmarks.scratch import ROOT
 from faceloop.balance.class_shares import (
     RandomLabels,
-    Said,
+    Unlabelled,
     estimate_shares,
+    share_estimates,
     shares_as_predicted,
-    with_intervals,
 )
 from faceloop.commands.settings import read_settings
 from faceloop.model.fit_head import fit_head
@@ -95,15 +95,15 @@ def one_trial(
     )
     labels = held_out.truth[measured]
     random = RandomLabels(held_out.p[measured], labels, measured, np.ones(drawn))
-    said = Said(held_out.p[picked], np.arange(faces), np.ones(faces))
+    said = Unlabelled(held_out.p[picked], np.arange(faces), np.ones(faces))
     (corrected,) = estimate_shares("bbse", random, [said], replicates, rng)
     (emq,) = estimate_shares("emq", random, [said], 0, rng)
     truth = mix / faces
     result: dict[str, Any] = {}
     both = {"predicted": shares_as_predicted(said, replicates, rng), "corrected": corrected}
     for kind, draws in both.items():
-        values = with_intervals(draws, held_out.classes, faces, CONFIDENCE)
-        table = pd.DataFrame(values.values())
+        values = share_estimates(draws, held_out.classes, faces, CONFIDENCE)
+        table = pd.DataFrame([one.model_dump() for one in values.values()])
         result[f"{kind}: error"] = (table["value"] - truth).abs().mean()
         result[f"{kind}: coverage"] = ((table["low"] <= truth) & (truth <= table["high"])).mean()
         result[f"{kind}: width"] = (table["high"] - table["low"]).mean()

@@ -21,8 +21,6 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_info, threadpool_limits
 
-<<<<<<< ours
-from benchmarks.real_faces import print_table
 from faceloop.base.rounds import SEED_ROUND
 from faceloop.base.storage import EMBEDDINGS_DIR, FACES_DIR, QUEUE_DIR, read_csv
 from faceloop.base.tables import as_table, stacked
@@ -33,11 +31,6 @@ from faceloop.commands.settings import read_settings
 from faceloop.labels.columns import VOTES
 from faceloop.labels.vote_files import write_queue, write_votes
 from faceloop.pool.queue import QUEUE
-=======
-from loop.edit_params import edit_params
-from loop.next_round import move_on
-from loop.vote import read_truth
->>>>>>> theirs
 from stages import link_duplicates
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -86,15 +79,9 @@ def main() -> None:
 
 def draw(folder: Path, seed: int) -> None:
     """Draw the demo's batch anew into a project's folder."""
-<<<<<<< ours
-    from benchmarks.scratch import project  # with torch, which the decisions do without
+    from benchmarks.scratch import project  # with torch too
     from demo.batch import draw_batch
     from faceloop.commands.draw import PHOTOS, VIDEO_SECONDS
-=======
-    from benchmarks.scratch import project  # with torch too
-    from loop.draw import PHOTOS, VIDEO_SECONDS
-    from loop.drawing.batch import draw_batch
->>>>>>> theirs
 
     classes = read_settings(ROOT / "params.yaml").classes
     with project(folder, {"batches": [BATCH], "classes": classes}):

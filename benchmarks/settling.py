@@ -17,6 +17,7 @@ from benchmarks.gate import compared, flips, markdown
 from benchmarks.scratch import DATA, ROOT
 from faceloop.base.randomness import generator
 from faceloop.commands.settings import Settings, read_settings
+from faceloop.evaluation.evaluation_figures import IterationFigures, PredictionAgreement
 from faceloop.evaluation.held_out import WholeBatch
 from faceloop.evaluation.whole_batch import prediction_agreement
 from faceloop.gate.params import Gate
@@ -64,8 +65,8 @@ def measure(settings: Settings) -> Iterator[Step]:
                 accuracy=float(hits[1].mean()),
                 gain=float(hits[1].mean() - hits[0].mean()),
                 disagreement=float((hits[0] != hits[1]).mean()),
-                agreement=found["agreement"],
-                kappa=found["kappa"],
+                agreement=1.0 if found.agreement is None else found.agreement,
+                kappa=1.0 if found.kappa is None else found.kappa,
             )
         before = after
 
@@ -91,11 +92,12 @@ def project_end(steps: list[Step], gate: Gate, rng: np.random.Generator) -> int:
     for at, step in enumerate(steps):
         turned = [flips(gain, step.disagreement, 200, (1,), rng) for gain in (0.0, step.gain)]
         kept, found = (compared(int(won[0]), int(lost[0]), 200) for won, lost in turned)
-        found["pool_agreement"] = {"faces": 1, "agreement": step.agreement, "kappa": step.kappa}
-        verdict = judge(Evidence(kept, found, 1, 1, 0, at, without_gain, 1, 1), gate)
-        if verdict["verdict"] == "stop":
+        pool = PredictionAgreement(faces=1, agreement=step.agreement, kappa=step.kappa)
+        fresh = IterationFigures(**dict(found), whole_batch=None, pool_agreement=pool)
+        judgement = judge(Evidence(kept, fresh, 1, 1, 0, at, without_gain, 1, 1), gate)
+        if judgement.verdict == "stop":
             return at
-        without_gain = verdict["without_gain"]
+        without_gain = judgement.without_gain
     return len(steps) - 1
 
 

@@ -8,6 +8,7 @@ alike and the true saving is nought.
 
 import argparse
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,13 @@ from benchmarks.scratch import ROOT
 from benchmarks.utkface import Faces, read_faces
 from faceloop.base.randomness import generator
 from faceloop.commands.settings import Settings, read_settings
+from faceloop.evaluation.evaluation_figures import LabelsSaved
 from faceloop.evaluation.held_out import HeldOut
 from faceloop.evaluation.shadow import compare_arms, curve_sizes, labels_needed, split_arms
 from faceloop.model.fit_head import fit_head
 from faceloop.model.head import Head, predict
 from faceloop.sampling.uncertainty import STRATEGIES, most_uncertain, score
+from faceloop.statistics.estimates import Difference
 
 TEST, ROUNDS, VALIDATION, PICKED = 3000, 7, 100, 100  # faces, and rounds with the seed
 BOTH = [VALIDATION, PICKED]
@@ -63,13 +66,15 @@ def run(data: Faces, strategy: str, seed: int, settings: Settings) -> dict[str, 
         data.labels[judges], judges.to_numpy(), data.features[judges], by_random[n], by_active[n]
     )
     rng = generator(seed, "eval_shadow", strategy)
-    said = compare_arms(
+    arms, _ = compare_arms(
         held_out, by_random, by_active, settings.gate.metric, settings.eval_shadow, rng
     )
+    if arms.delta is None:
+        raise RuntimeError("no face to judge on")
     scores = [macro_f1(head, data.features[test], data.labels[test]) for head in by_active.values()]
     return {
-        "delta": said["delta"][settings.gate.metric],
-        "saved": said["labels_saved"],
+        "delta": arms.delta[settings.gate.metric],
+        "saved": arms.labels_saved,
         "sizes": list(by_active),
         "active": scores,
         "random": macro_f1(by_random[n], data.features[test], data.labels[test]),
@@ -127,22 +132,22 @@ def summary(strategy: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
     own = np.array([saving(sizes, *pair, n) for pair in zip(curves, random, strict=True)])
     mean = saving(sizes, curves.mean(axis=0), random.mean(), n)
     lead = np.array([one["active at n"] for one in runs]) - random
-    widths = [one["delta"]["high"] - one["delta"]["low"] for one in runs]
+    widths = [one["delta"].high - one["delta"].low for one in runs]
     return {
         "labels an arm": n,
         "lead on the test set": lead.mean(),
         "lead, standard deviation over seeds": lead.std(ddof=1),
-        "lead, as told (mean)": np.mean([one["delta"]["value"] for one in runs]),
+        "lead, as told (mean)": np.mean([one["delta"].value for one in runs]),
         "width of its interval": np.mean(widths),
         "held the seed's own lead": held([one["delta"] for one in runs], lead),
         "held the mean lead": held([one["delta"] for one in runs], lead * 0 + lead.mean()),
         "saved on the test set, by the mean curves": mean,
-        "saved, as told (median)": np.median([one["saved"]["value"] for one in runs]),
+        "saved, as told (median)": np.median([one["saved"].value for one in runs]),
         "held the seed's own saving": held([one["saved"] for one in runs], own),
         "held the mean curves' saving": held([one["saved"] for one in runs], own * 0 + mean),
-        "said to save for certain": np.mean([(one["saved"]["low"] or 0) > 0 for one in runs]),
+        "said to save for certain": np.mean([(one["saved"].low or 0) > 0 for one in runs]),
         "intervals open at an end": np.mean(
-            [None in (one["saved"]["low"], one["saved"]["high"]) for one in runs]
+            [None in (one["saved"].low, one["saved"].high) for one in runs]
         ),
     }
 
@@ -152,11 +157,10 @@ def saving(sizes: list[int], active: np.ndarray, random: float, n: int) -> float
     return 1 - labels_needed(sizes, active, random)[0] / n
 
 
-def held(said: list[dict[str, Any]], true: np.ndarray) -> float:
+def held(said: Sequence[Difference | LabelsSaved], true: np.ndarray) -> float:
     """Return the share of intervals that hold the truth; an open end holds all on its side."""
     inside = [
-        (one["low"] is None or one["low"] <= value)
-        and (one["high"] is None or value <= one["high"])
+        (one.low is None or one.low <= value) and (one.high is None or value <= one.high)
         for one, value in zip(said, true, strict=True)
     ]
     return float(np.mean(inside))

@@ -4,7 +4,7 @@ from faceloop.base.blocks import Loop
 from faceloop.base.console import run_stage
 from faceloop.base.params import read_params
 from faceloop.base.randomness import generator
-from faceloop.evaluation.comparison import compare, judge, plot_points
+from faceloop.evaluation.comparison import compare, plot_points, predict_with_both
 from faceloop.evaluation.evidence import read_held_out, write_evaluation
 from faceloop.evaluation.params import Evaluation
 
@@ -17,10 +17,10 @@ def main() -> None:
     """Write `metrics/overfit.json` and the points of its plots."""
     settings = read_params(Params)
     wanted = settings.eval_overfit
-    judged = judge(read_held_out("overfit", settings))
+    judged = predict_with_both(read_held_out("overfit", settings))
     rng = generator(settings.seed, "eval_overfit", settings.rounds.candidate)
-    figures = compare(judged, settings.classes, wanted, rng)
-    write_evaluation("overfit", figures, plot_points(judged, settings.classes, wanted.bins))
+    found = compare(judged, settings.classes, wanted, rng)
+    write_evaluation("overfit", found, plot_points(judged, settings.classes, wanted.bins))
 
 
 if __name__ == "__main__":

@@ -15,23 +15,28 @@ from faceloop.base.storage import (
     PLOTS_DIR,
     read_csv,
     write_csv,
-    write_figures,
+    write_record,
 )
+from faceloop.evaluation.evaluation_figures import ShadowFigures
 from faceloop.evaluation.evidence import read_held_out
 from faceloop.evaluation.params import EvalShadow
-from faceloop.evaluation.shadow import compare_arms, curve_sizes, split_arms
+from faceloop.evaluation.shadow import (
+    CURVE,
+    compare_arms,
+    curve_sizes,
+    split_arms,
+    why_unknown,
+)
 from faceloop.model.fit_head import fit_head
 from faceloop.model.head import Head, class_codes
-from faceloop.model.params import Embedder, Train
+from faceloop.model.params import EmbedderName, Train
 from faceloop.pool.features import read_features
 from faceloop.pool.labelled import LABELLED
 from faceloop.statistics.params import Metric
 
-CURVE = ["labels", "random", "active"]
-
 
 class Params(Loop):
-    embed: Embedder
+    embed: EmbedderName
     train: Train
     gate: Metric
     eval_shadow: EvalShadow
@@ -45,33 +50,27 @@ def main() -> None:
     labelled = read_csv(LABELLED_DIR / f"{candidate}.csv", LABELLED)
     base, random, active = split_arms(labelled, settings.seed)
     n = min(len(random), len(active))
-    found: dict[str, Any] = {"reason": None, "labels_saved": None}
-    if len(held_out.truth) == 0:
-        found["reason"] = "no validation set to judge on"
-    elif n < wanted.min_labels:
-        found["reason"] = (
-            f"{len(random)} labels of faces drawn at random and {len(active)} of picked ones may "
-            f"train; {wanted.min_labels} of each are needed"
-        )
+    about: dict[str, Any] = {
+        "round": candidate,
+        "labels": n,
+        "base": len(base),
+        "metric": settings.gate.metric,
+        "n": len(held_out.truth),
+    }
+    reason = why_unknown(len(held_out.truth), random, active, wanted.min_labels)
+    if reason:
+        figures, curve = ShadowFigures(**about, reason=reason), pd.DataFrame(columns=CURVE)
     else:
         sizes = curve_sizes(n, wanted.sizes)
         by_random = fit_sizes(base, random, sizes, settings)
         by_active = fit_sizes(base, active, sorted({*sizes, len(active)}), settings)
         rng = generator(settings.seed, "eval_shadow", candidate)
         metric = settings.gate.metric
-        found |= compare_arms(held_out, by_random, by_active, metric, wanted, rng)
-    figures = {
-        "round": candidate,
-        "labels": n,
-        "base": len(base),
-        "metric": settings.gate.metric,
-        "n": len(held_out.truth),
-        **found,
-    }
-    curve = pd.DataFrame(figures.pop("curve", []), columns=CURVE)
-    write_figures(figures, METRICS_DIR / "shadow.json")
+        arms, curve = compare_arms(held_out, by_random, by_active, metric, wanted, rng)
+        figures = ShadowFigures(**about, **arms._asdict())
+    write_record(figures, METRICS_DIR / "shadow.json")
     write_csv(curve, PLOTS_DIR / "shadow_curve.csv")
-    print(f"eval_shadow: {figures['reason'] or f'{n} labels an arm, beside {len(base)} of both'}")
+    print(f"eval_shadow: {reason or f'{n} labels an arm, beside {len(base)} of both'}")
 
 
 def fit_sizes(

@@ -6,11 +6,11 @@ from faceloop.base.console import run_stage
 from faceloop.base.params import read_params
 from faceloop.base.randomness import generator
 from faceloop.base.rounds import rounds_up_to
-from faceloop.base.storage import LABELLED_DIR, METRICS_DIR, PLOTS_DIR, write_csv, write_figures
+from faceloop.base.storage import LABELLED_DIR, METRICS_DIR, PLOTS_DIR, write_csv, write_record
 from faceloop.crops.face_table import read_faces
 from faceloop.labels.adjudication_files import read_rounds
 from faceloop.labels.agreement import measure_agreement
-from faceloop.labels.label_figures import summarise_labels
+from faceloop.labels.counting import count_labels
 from faceloop.labels.merging import Merged, merge_rounds
 from faceloop.labels.params import Merging
 from faceloop.labels.vote_files import known_rounds
@@ -33,15 +33,15 @@ def main() -> None:
         print(f"merge_labels {name}: {len(merged.placed)} votes on {len(merged.labelled)} faces")
     rng = generator(settings.seed, "agreement", candidate)
     agreement = measure_agreement(merged.labelled, merged.placed, settings.merge_labels, rng)
-    figures = summarise_labels(merged, said.queues, candidate, settings)
-    write_figures(figures | {"blind": agreement.figures}, METRICS_DIR / "labels.json")
+    figures = count_labels(merged, said.queues, agreement.figures, candidate, settings)
+    write_record(figures, METRICS_DIR / "labels.json")
     write_csv(agreement.pairs, PLOTS_DIR / "labels_pairs.csv")
     write_csv(agreement.annotators, PLOTS_DIR / "labels_annotators.csv")
     name_what_is_unplaced(merged)
     print(
-        f"merge_labels: {figures['by_split']}; {figures['adjudicated']} adjudicated, "
-        f"{figures['conflicts_open']} conflicts open; {figures['re_anchored']} re-anchored, "
-        f"{figures['unplaced']} unplaced"
+        f"merge_labels: {figures.by_split}; {figures.adjudicated} adjudicated, "
+        f"{figures.conflicts_open} conflicts open; {figures.re_anchored} re-anchored, "
+        f"{figures.unplaced} unplaced"
     )
 
 

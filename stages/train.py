@@ -1,7 +1,5 @@
 """Train both models: a head on each round's labelled faces."""
 
-from typing import Any
-
 import pandas as pd
 
 from faceloop.base.blocks import Loop
@@ -13,19 +11,20 @@ from faceloop.base.storage import (
     PLOTS_DIR,
     read_csv,
     write_csv,
-    write_figures,
     write_parquet,
+    write_record,
 )
 from faceloop.model.fit_head import Fit, fit_head
 from faceloop.model.head import class_codes, p_columns
 from faceloop.model.head_files import MODELS_DIR, write_head
-from faceloop.model.params import Embedder, Train
+from faceloop.model.params import EmbedderName, Train
+from faceloop.model.train_figures import CrossValidation, TrainFigures
 from faceloop.pool.features import read_features
 from faceloop.pool.labelled import LABELLED
 
 
 class Params(Loop):
-    embed: Embedder
+    embed: EmbedderName
     train: Train
 
 
@@ -42,11 +41,11 @@ def main() -> None:
         write_parquet(held_out.assign(**p), MODELS_DIR / f"{name}.out_of_fold.parquet")
         shown = f"L2 {fit.head.l2:g}, T {fit.head.temperature:.2f}"
         print(f"train {name}: {len(faces)} faces, {shown}")
-    figures = summarise(faces["label"], fit, settings)
-    write_figures(figures, METRICS_DIR / "train.json")
+    figures = figures_of(faces["label"], fit, settings)
+    write_record(figures, METRICS_DIR / "train.json")
     write_csv(fit.curve, PLOTS_DIR / "train_loss.csv")
     write_csv(fit.scores, PLOTS_DIR / "train_cross_validation.csv")
-    for name in figures["classes_without_example"]:
+    for name in figures.classes_without_example:
         print(f"train: class {name!r} has no training example yet")
 
 
@@ -63,19 +62,20 @@ def fit_round(faces: pd.DataFrame, settings: Params) -> Fit:
     )
 
 
-def summarise(labels: pd.Series, fit: Fit, settings: Params) -> dict[str, Any]:
-    """Return the candidate's figures: what it was trained on, and how the fit went."""
+def figures_of(labels: pd.Series, fit: Fit, settings: Params) -> TrainFigures:
+    """Return the candidate's figures."""
     counts, best = labels.value_counts(), fit.scores[fit.scores["l2"] == fit.head.l2]
-    return {
-        "round": settings.rounds.candidate,
-        "faces": len(labels),
-        "by_class": {name: int(counts.get(name, 0)) for name in settings.classes},
-        "classes_without_example": [name for name in settings.classes if name not in counts],
-        "l2": fit.head.l2,
-        "temperature": fit.head.temperature,
-        "loss": fit.curve["loss"].iloc[-1],
-        "cross_validation": best.drop(columns="l2").iloc[0].to_dict() if len(best) else None,
-    }
+    held_out = CrossValidation(**best.drop(columns="l2").iloc[0]) if len(best) else None
+    return TrainFigures(
+        round=settings.rounds.candidate,
+        faces=len(labels),
+        by_class={name: int(counts.get(name, 0)) for name in settings.classes},
+        classes_without_example=[name for name in settings.classes if name not in counts],
+        l2=fit.head.l2,
+        temperature=fit.head.temperature,
+        loss=fit.curve["loss"].iloc[-1],
+        cross_validation=held_out,
+    )
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from faceloop.base.storage import METRICS_DIR, PLOTS_DIR, read_json
 from faceloop.gate.label_verdict import labels_agree, require_agreement
+from faceloop.gate.verdict import Judgement
 from faceloop.labels.agreement import (
     Agreement,
     alpha_with_interval,
@@ -19,7 +20,9 @@ from faceloop.labels.agreement import (
     measure_agreement,
     several_people,
 )
+from faceloop.labels.label_figures import AgreementFigures
 from faceloop.labels.params import MergeLabels
+from faceloop.statistics.estimates import Estimate
 from stages import gate, merge_labels
 
 SEED, FIRST = "o00-i00", "o01-i00"
@@ -82,8 +85,7 @@ def naive_alpha(coincidences: Mapping[tuple[str, str], float]) -> float:
 @pytest.mark.parametrize("seed", range(5))
 def test_alpha_equals_the_coincidence_matrix(seed: int) -> None:
     votes = crowd(seed)
-    expected = naive_alpha(coincidences_of(votes))
-    assert measured(votes).figures["alpha"]["value"] == pytest.approx(expected)
+    assert measured(votes).figures.alpha.value == pytest.approx(naive_alpha(votes))
 
 
 def test_alpha_equals_crowd_kits() -> None:
@@ -92,13 +94,13 @@ def test_alpha_equals_crowd_kits() -> None:
     votes = crowd()
     several = votes[votes.duplicated("face_id", keep=False)]
     answers = several.rename(columns={"face_id": "task", "annotator": "worker"})
-    found = measured(votes).figures["alpha"]["value"]
+    found = measured(votes).figures.alpha.value
     assert found == pytest.approx(metrics.alpha_krippendorff(answers))
 
 
 def test_the_interval_of_alpha_is_that_of_drawn_groups() -> None:
     votes = crowd(faces=300)  # enough groups that the rule of three is not what widens it
-    found = measured(votes, faces_a_group=3).figures["alpha"]
+    found = measured(votes, faces_a_group=3).figures.alpha
     faces = sorted(set(votes["face_id"]))
     parts = [votes[votes["face_id"].isin(faces[at : at + 3])] for at in range(0, len(faces), 3)]
     groups = [coincidences_of(part) for part in parts]  # of a draw they add up, face by face
@@ -110,8 +112,8 @@ def test_the_interval_of_alpha_is_that_of_drawn_groups() -> None:
             drawn.update(groups[at])
         draws.append(naive_alpha(drawn))
     low, high = np.quantile(draws, [0.025, 0.975])
-    assert found["low"] == pytest.approx(low, abs=0.02)
-    assert found["high"] == pytest.approx(high, abs=0.02)
+    assert found.low == pytest.approx(low, abs=0.02)
+    assert found.high == pytest.approx(high, abs=0.02)
 
 
 def test_a_few_faces_without_conflict_prove_little() -> None:
@@ -121,8 +123,8 @@ def test_a_few_faces_without_conflict_prove_little() -> None:
         )
         for n in (6, 200)
     )
-    assert few.figures["alpha"]["value"] == many.figures["alpha"]["value"] == 1
-    assert few.figures["alpha"]["low"] < 0.1 and many.figures["alpha"]["low"] > 0.95
+    assert few.figures.alpha.value == many.figures.alpha.value == 1
+    assert few.figures.alpha.low < 0.1 and many.figures.alpha.low > 0.95
 
 
 def test_kappa_of_each_pair_and_their_mean_by_faces() -> None:
@@ -133,14 +135,20 @@ def test_kappa_of_each_pair_and_their_mean_by_faces() -> None:
         both = [face for face in labels_by_face(votes) if {one, other} <= set(face)]
         said = [face[one] for face in both], [face[other] for face in both]
         expected[f"{one} and {other}"] = (len(both), cohen_kappa_score(*said))
-    found = {name: (pair["faces"], pair["kappa"]) for name, pair in figures["pairs"].items()}
+    found = {name: (pair.faces, pair.kappa) for name, pair in figures.pairs.items()}
     assert {name: n for name, (n, _) in found.items()} == {
         name: n for name, (n, _) in expected.items()
     }
     for name, (_, kappa) in expected.items():
         assert found[name][1] == pytest.approx(kappa)
     mean = sum(n * kappa for n, kappa in expected.values()) / sum(n for n, _ in expected.values())
-    assert figures["kappa"] == pytest.approx(mean)
+    assert figures.kappa == pytest.approx(mean)
+
+
+def test_two_who_give_all_faces_one_label_have_no_kappa() -> None:
+    votes = placed(*[(face, who, "a") for face in "fgh" for who in "pq"])
+    (pair,) = measured(votes).figures.pairs.values()
+    assert (pair.faces, pair.agreement, pair.kappa) == (3, 1.0, None)
 
 
 def test_nobody_agrees_with_themselves() -> None:
@@ -154,9 +162,9 @@ def test_nobody_agrees_with_themselves() -> None:
             if len(winners) == 1:
                 hits.setdefault(name, []).append(label in winners)
     found = measured(votes)
-    for name, row in found.figures["annotators"].items():
-        assert row["compared"] == len(hits[name])
-        assert row["agreement"] == pytest.approx(np.mean(hits[name]))
+    for name, row in found.figures.annotators.items():
+        assert row.compared == len(hits[name])
+        assert row.agreement == pytest.approx(np.mean(hits[name]))
     assert found.annotators["annotator"].tolist() == sorted(hits)
 
 
@@ -164,16 +172,16 @@ def test_confused_labels_are_counted_by_pairs_of_votes() -> None:
     found = measured(
         placed(("f", "p", "a"), ("f", "q", "b"), ("g", "p", "b"), ("g", "q", "a"), ("h", "p", "c"))
     )
-    assert found.figures["confused"] == {"a and b": 2}
+    assert found.figures.confused == {"a and b": 2}
     assert found.pairs.to_numpy().tolist() == [["a", "b"]] * 2 + [["b", "a"]] * 2
 
 
 def test_each_persons_votes_and_median_seconds() -> None:
     votes = placed(("f", "p", "a"), ("g", "p", "b"), ("h", "p", "b"), ("f", "q", "a"))
     votes["seconds"] = [1.0, 2.0, 9.0, np.nan]
-    people = measured(votes).figures["annotators"]
-    assert (people["p"]["votes"], people["p"]["median_seconds"]) == (3, 2.0)
-    assert (people["q"]["votes"], people["q"]["median_seconds"]) == (1, None)
+    people = measured(votes).figures.annotators
+    assert (people["p"].votes, people["p"].median_seconds) == (3, 2.0)
+    assert (people["q"].votes, people["q"].median_seconds) == (1, None)
 
 
 def test_only_blind_independent_votes_that_found_their_face_count() -> None:
@@ -193,8 +201,8 @@ def test_only_blind_independent_votes_that_found_their_face_count() -> None:
 def test_where_nothing_is_labelled_twice_nothing_is_claimed() -> None:
     for votes in (placed(), placed(("f", "p", "a"), ("g", "q", "b"))):
         figures = measured(votes).figures
-        assert figures["alpha"] is None and figures["kappa"] is None
-        assert (figures["faces"], figures["pairs"], figures["confused"]) == (0, {}, {})
+        assert figures.alpha is None and figures.kappa is None
+        assert (figures.faces, figures.pairs, figures.confused) == (0, {}, {})
 
 
 def test_one_label_alone_has_no_alpha() -> None:
@@ -207,12 +215,16 @@ def test_one_label_alone_has_no_alpha() -> None:
 # The gate
 
 
-def agreed(value: float, low: float, high: float, n: int = 100) -> dict[str, Any]:
-    return {"faces": n, "alpha": {"value": value, "low": low, "high": high}}
+NOBODY = measured(placed()).figures
 
 
-def judged(verdict: str, agreement: dict[str, Any], min_alpha: float | None = 0.6) -> Any:
-    before = {"verdict": verdict, "reasons": ["why"], "more_labels": 7, "rejected": False}
+def agreed(value: float, low: float, high: float, n: int = 100) -> AgreementFigures:
+    alpha = Estimate(value=value, low=low, high=high)
+    return NOBODY.model_copy(update={"faces": n, "alpha": alpha})
+
+
+def judged(verdict: Any, agreement: AgreementFigures, min_alpha: float | None = 0.6) -> Judgement:
+    before = Judgement(verdict, ["why"], without_gain=0, more_labels=7)
     return require_agreement(before, agreement, min_alpha)
 
 
@@ -223,21 +235,21 @@ def judged(verdict: str, agreement: dict[str, Any], min_alpha: float | None = 0.
         (agreed(0.7, 0.6, 0.8), True),
         (agreed(0.7, 0.5, 0.9), False),
         (agreed(0.5, 0.4, 0.59), False),
-        ({"faces": 0, "alpha": None}, False),
+        (NOBODY, False),
     ],
 )
 @pytest.mark.parametrize("verdict", ["continue", "target_met", "stop", "undecided"])
 def test_only_known_agreement_lets_a_round_go_on(
-    agreement: dict[str, Any], holds: bool, verdict: str
+    agreement: AgreementFigures, holds: bool, verdict: str
 ) -> None:
     found = judged(verdict, agreement)
     expected = "undecided" if verdict in ("continue", "target_met") and not holds else verdict
-    assert found["verdict"] == expected and len(found["reasons"]) == 2
+    assert found.verdict == expected and len(found.reasons) == 2
 
 
 def test_without_a_threshold_and_before_the_first_label_nothing_is_asked() -> None:
     low = agreed(0.1, 0.0, 0.2)
-    assert judged("continue", low, None)["reasons"] == judged("start", low)["reasons"] == ["why"]
+    assert judged("continue", low, None).reasons == judged("start", low).reasons == ["why"]
 
 
 def test_the_reason_names_alpha_its_faces_and_the_remedy() -> None:
@@ -245,14 +257,14 @@ def test_the_reason_names_alpha_its_faces_and_the_remedy() -> None:
         "labels, n = 100 by several people: alpha 0.500 [0.400, 0.590]: people do not agree "
         "(below 0.6): sharpen labels/GUIDELINES.md and settle the conflicts"
     )
-    assert "let two people label the same faces" in labels_agree({"faces": 0, "alpha": None}, 0)[1]
+    assert "let two people label the same faces" in labels_agree(NOBODY, 0)[1]
 
 
 def test_an_open_question_says_how_many_more_faces_would_tell() -> None:
     # Half the width is 0.2; to reach the gap of 0.1 it must halve: four times the faces.
     agrees, reason, more = labels_agree(agreed(0.7, 0.5, 0.9), 0.6)
     assert (agrees, more) == (False, 300) and "300 more such faces would tell" in reason
-    assert judged("continue", agreed(0.7, 0.5, 0.9))["more_labels"] == 300
+    assert judged("continue", agreed(0.7, 0.5, 0.9)).more_labels == 300
 
 
 def test_the_gate_holds_back_a_round_whose_labels_one_person_gave(second_round: Any) -> None:

@@ -1,15 +1,15 @@
 """Balance of a batch: shares, columns, coverage, and what `faceloop next` does about it."""
 
-import json
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from faceloop.balance.batch_balance import (
+from faceloop.balance.balance_figures import BalanceFigures, BatchFigures
+from faceloop.balance.batch_balance import balance_of
+from faceloop.balance.batch_faces import (
     BatchFaces,
-    balance_of,
     chance_weights,
     drawn_at_random,
     unseen_probabilities,
@@ -20,8 +20,9 @@ from faceloop.balance.known_sources import read_sources
 from faceloop.balance.params import Balance
 from faceloop.balance.targets import against_targets
 from faceloop.base.errors import FaceloopError
-from faceloop.base.storage import METRICS_DIR
+from faceloop.base.storage import METRICS_DIR, read_record
 from faceloop.commands import cli
+from faceloop.statistics.estimates import Estimate
 from stages import balance
 
 CLASSES = ["no", "yes"]
@@ -39,8 +40,8 @@ WANTED = Balance(
 )
 
 
-def share(value: float, low: float, high: float) -> dict[str, float]:
-    return {"value": value, "low": low, "high": high}
+def share(value: float, low: float, high: float) -> Estimate:
+    return Estimate(value=value, low=low, high=high)
 
 
 @pytest.mark.parametrize(
@@ -52,16 +53,16 @@ def share(value: float, low: float, high: float) -> dict[str, float]:
         (share(0.33, 0.3, 0.36), "met"),
     ],
 )
-def test_skewed_and_met_hold_for_the_whole_interval(found: dict[str, float], verdict: str) -> None:
+def test_skewed_and_met_hold_for_the_whole_interval(found: Estimate, verdict: str) -> None:
     (one,) = against_targets({"class": {"yes": found}}, 0.0, {"class": {"yes": 0.33}}, 0.1)
-    assert one["verdict"] == verdict
+    assert one.verdict == verdict
 
 
 def test_a_target_that_is_not_seen_at_all_is_missed_and_an_unknown_one_open() -> None:
     targets = {"country": {"fr": 0.5}, "class": {"yes": 0.5}}
     country, classes = against_targets({"country": {}, "class": None}, 0.02, targets, 0.1)
-    assert (country["verdict"], country["value"]) == ("skewed", None)
-    assert classes["verdict"] == "open"
+    assert (country.verdict, country.value) == ("skewed", None)
+    assert classes.verdict == "open"
 
 
 def batch(labels: list[str], country: list[str]) -> BatchFaces:
@@ -86,45 +87,46 @@ SURE = RandomLabels(
 )
 
 
-def report(one: BatchFaces, by_chance: RandomLabels = SURE, **changes: Any) -> dict[str, Any]:
+def report(one: BatchFaces, by_chance: RandomLabels = SURE, **changes: Any) -> BalanceFigures:
     wanted = WANTED.model_copy(update=changes)
     labelled = np.eye(4, dtype=np.float32)[:1]
     rng = np.random.default_rng(0)
-    return balance_of(one, by_chance, labelled, ["country"], CLASSES, wanted, rng)
+    about = BatchFigures(round="o00-i00", name="b", faces=40, labelled=0, near_duplicates=0.0)
+    return balance_of(about, one, by_chance, labelled, ["country"], CLASSES, wanted, rng)
 
 
 def test_what_is_labelled_is_counted_and_the_rest_estimated() -> None:
     found = report(batch(["no"] * 10 + [""] * 30, ["fr"] * 40))
-    assert found["pool"]["yes"]["value"] == pytest.approx(1, abs=1e-6)
-    assert found["batch"]["yes"]["value"] == pytest.approx(0.75, abs=1e-6)
-    assert found["batch"]["yes"]["high"] == pytest.approx(0.75, abs=1e-6)
+    assert found.pool["yes"].value == pytest.approx(1, abs=1e-6)
+    assert found.batch["yes"].value == pytest.approx(0.75, abs=1e-6)
+    assert found.batch["yes"].high == pytest.approx(0.75, abs=1e-6)
 
 
 def test_columns_are_counted_and_small_cells_are_not_shown() -> None:
     found = report(batch([""] * 40, ["fr"] * 33 + ["de"] * 4 + [""] * 3))
-    country = found["columns"]["country"]
-    assert list(country["values"]) == ["fr"]
-    assert country["values"]["fr"]["faces"] == 33
-    assert country["values"]["fr"]["class"]["yes"]["value"] == pytest.approx(1, abs=1e-6)
-    assert (country["withheld"], country["unknown"]) == (1, 3)
+    country = found.columns["country"]
+    assert list(country.values) == ["fr"]
+    assert country.values["fr"].faces == 33
+    assert country.values["fr"].classes["yes"].value == pytest.approx(1, abs=1e-6)
+    assert (country.withheld, country.unknown) == (1, 3)
 
 
 def test_skew_is_told_in_words() -> None:
     targets = {"class": {"yes": 0.5}, "country": {"fr": 0.5, "de": 0.5}}
     found = report(batch([""] * 40, ["fr"] * 40), targets=targets)
-    assert found["verdict"] == "skewed"
-    assert "country fr 100 %, target 50 %: skewed" in found["reasons"]
-    assert "country de under 12 %, target 50 %: skewed" in found["reasons"]
-    assert found["reasons"][0].startswith("yes 100 %")
-    assert found["reasons"][-1] == "100 % of the pool far from any label"
+    assert found.verdict == "skewed"
+    assert "country fr 100 %, target 50 %: skewed" in found.reasons
+    assert "country de under 12 %, target 50 %: skewed" in found.reasons
+    assert found.reasons[0].startswith("yes 100 %")
+    assert found.reasons[-1] == "100 % of the pool far from any label"
 
 
 def test_without_enough_random_labels_no_class_share_is_told() -> None:
     few = RandomLabels(*(part[:2] for part in SURE))
     found = report(batch([""] * 40, ["fr"] * 40), few)
-    assert found["batch"] is None and found["pool"] is None
-    assert "2 randomly drawn labels, 5 are needed" in found["reasons"][0]
-    assert found["columns"]["country"]["values"]["fr"]["faces"] == 40
+    assert found.batch is None and found.pool is None
+    assert "2 randomly drawn labels, 5 are needed" in found.reasons[0]
+    assert found.columns["country"].values["fr"].faces == 40
 
 
 def test_only_faces_that_chance_asked_about_calibrate() -> None:
@@ -183,8 +185,8 @@ def test_typical_distance_is_within_clusters_and_not_between() -> None:
 # the stage and the commands
 
 
-def figures() -> dict[str, Any]:
-    return json.loads((METRICS_DIR / "balance.json").read_text(encoding="utf-8"))
+def figures() -> BalanceFigures:
+    return read_record(BalanceFigures, METRICS_DIR / "balance.json")
 
 
 def write_sources(project: Any, rows: list[str]) -> None:
@@ -195,19 +197,19 @@ def write_sources(project: Any, rows: list[str]) -> None:
 
 def test_the_stage_reports_the_pool(second_round: Any) -> None:
     found = figures()
-    assert found["name"] == "pool"
-    assert found["near_duplicates"] == pytest.approx(2 / 82, rel=1e-5)
+    assert found.name == "pool"
+    assert found.near_duplicates == pytest.approx(2 / 82)
     truth = pd.Series(second_round.truth()).value_counts(normalize=True)
-    for name, one in found["batch"].items():
-        assert one["low"] - 0.05 <= truth[name] <= one["high"] + 0.05
+    for name, one in found.batch.items():
+        assert one.low - 0.05 <= truth[name] <= one.high + 0.05
 
 
 def test_the_stage_takes_the_users_columns(second_round: Any) -> None:
     rows = [f"{at:03d}.jpg,{'fr' if at < 30 else 'de'}" for at in range(40)]
     write_sources(second_round, ["source,country", *rows])
     balance.main()
-    values = figures()["columns"]["country"]["values"]
-    assert values["fr"]["share"] == pytest.approx(0.75, abs=0.05)
+    values = figures().columns["country"].values
+    assert values["fr"].share == pytest.approx(0.75, abs=0.05)
 
 
 @pytest.mark.parametrize(

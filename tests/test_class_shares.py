@@ -7,14 +7,14 @@ from scipy.optimize import minimize
 from faceloop.balance.class_shares import (
     METHODS,
     RandomLabels,
-    Said,
+    Unlabelled,
     calibrate,
     class_means,
     estimate_shares,
     expectation_maximisation,
+    share_estimates,
     shares_as_predicted,
     totals,
-    with_intervals,
 )
 
 CONFUSION = np.array([[0.9, 0.08, 0.02], [0.2, 0.7, 0.1], [0.05, 0.15, 0.8]])
@@ -31,9 +31,9 @@ def faces(
     return labels, likelihood / likelihood.sum(axis=1, keepdims=True)
 
 
-def said(p: np.ndarray) -> Said:
+def said(p: np.ndarray) -> Unlabelled:
     """Faces of one photo each, that count once."""
-    return Said(p, np.arange(len(p)), np.ones(len(p)))
+    return Unlabelled(p, np.arange(len(p)), np.ones(len(p)))
 
 
 def known(labels: np.ndarray, p: np.ndarray) -> RandomLabels:
@@ -51,7 +51,9 @@ def predicted(confusion: np.ndarray, weight: float = 1.0) -> RandomLabels:
     return RandomLabels(np.eye(3)[taken_for], actual, np.arange(n), np.full(n, weight))
 
 
-def estimate(method: str, random: RandomLabels, seen: Said, replicates: int = 0) -> np.ndarray:
+def estimate(
+    method: str, random: RandomLabels, seen: Unlabelled, replicates: int = 0
+) -> np.ndarray:
     (draws,) = estimate_shares(method, random, [seen], replicates, np.random.default_rng(0))
     return draws
 
@@ -228,9 +230,9 @@ def test_intervals_hold_the_truth_in_nine_of_ten_skewed_batches_and_raw_ones_do_
         true = np.bincount(labels, minlength=3) / 300
         held.append(
             [
-                [one["low"] <= share <= one["high"] for share, one in zip(true, of, strict=True)]
+                [one.low <= share <= one.high for share, one in zip(true, of, strict=True)]
                 for draws in (corrected, shares_as_predicted(said(p), 100, rng))
-                for of in [with_intervals(draws, "abc", 300, 0.95).values()]
+                for of in [share_estimates(draws, "abc", 300, 0.95).values()]
             ]
         )
     corrected_held, raw_held = np.mean(held, axis=(0, 2))
@@ -240,7 +242,9 @@ def test_intervals_hold_the_truth_in_nine_of_ten_skewed_batches_and_raw_ones_do_
 
 def test_a_single_group_of_faces_tells_next_to_nothing() -> None:
     p = np.repeat(np.eye(3), [60, 40, 0], axis=0)
-    draws = shares_as_predicted(Said(p, np.zeros(100), np.ones(100)), 100, np.random.default_rng(4))
-    found = with_intervals(draws, "abc", 1, 0.95)
-    assert [one["value"] for one in found.values()] == [0.6, 0.4, 0.0]
-    assert all(one["high"] - one["low"] == 1 for one in found.values())
+    draws = shares_as_predicted(
+        Unlabelled(p, np.zeros(100), np.ones(100)), 100, np.random.default_rng(4)
+    )
+    found = share_estimates(draws, "abc", 1, 0.95)
+    assert [one.value for one in found.values()] == [0.6, 0.4, 0.0]
+    assert all(one.high - one.low == 1 for one in found.values())

@@ -14,7 +14,7 @@ from sklearn.metrics import (
 from sklearn.metrics import log_loss as sklearn_log_loss
 
 from faceloop.evaluation.comparison import (
-    Judged,
+    PairedPredictions,
     compare,
     confusion_by_group,
     errors,
@@ -25,6 +25,7 @@ from faceloop.evaluation.comparison import (
     plot_points,
     reliability,
 )
+from faceloop.evaluation.evaluation_figures import Comparison
 from faceloop.evaluation.params import Evaluation
 from faceloop.statistics.intervals import deviation, difference_interval, share_interval
 from faceloop.statistics.resampling import bootstrap_confusions, lend_faces, swap_test
@@ -43,7 +44,7 @@ def naive_figures(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
         }
 
 
-def judged(n: int = 60, seed: int = 0) -> Judged:
+def judged(n: int = 60, seed: int = 0) -> PairedPredictions:
     rng = np.random.default_rng(seed)
     truth = rng.choice(3, size=n, p=[0.6, 0.3, 0.1])
     groups = np.array([f"g{one}" for one in rng.integers(0, n // 3 + 1, n)])
@@ -51,7 +52,7 @@ def judged(n: int = 60, seed: int = 0) -> Judged:
         rng.dirichlet([0.5] * 3, size=n) * 0.6 + share * np.eye(3)[truth] for share in (0.2, 0.4)
     )
     p = [one / one.sum(axis=1, keepdims=True) for one in (accepted, candidate)]
-    return Judged(truth, groups, *p)
+    return PairedPredictions(truth, groups, *p)
 
 
 @pytest.mark.parametrize("present", [[0, 1, 2], [0, 1], [2]])
@@ -128,57 +129,57 @@ def test_compare_gives_points_intervals_and_chances() -> None:
     chances = swap_test(confusions, 200, rng)
     for metric in ("accuracy", "macro_f1", "balanced_accuracy"):
         for model in error:
-            one, point = result[model][metric], points[model][metric]
+            one, point = getattr(result, model)[metric], points[model][metric]
             ends = share_interval(point, error[model][metric], n_groups, 0.9)
-            assert list(one.values()) == pytest.approx([point, *ends])
+            assert [one.value, one.low, one.high] == pytest.approx([point, *ends])
         delta = points["candidate"][metric] - points["accepted"][metric]
         spread = deviation(figures(after)[metric] - figures(before)[metric], n_groups)
         ends = difference_interval(delta, spread, n_groups, 0.9)
         expected = [delta, *ends, *chances[metric]]
-        assert list(result["delta"][metric].values()) == pytest.approx(expected)
-    assert (result["n"], result["groups"], result["confidence"]) == (60, n_groups, 0.9)
+        assert list(result.delta[metric].model_dump().values()) == pytest.approx(expected)
+    assert (result.n, result.groups, result.confidence) == (60, n_groups, 0.9)
 
 
 def test_class_shares_come_with_intervals() -> None:
     some = judged()
-    shares = compare(some, CLASSES, SETTINGS, np.random.default_rng(0))["class_shares"]
+    shares = compare(some, CLASSES, SETTINGS, np.random.default_rng(0)).class_shares
     for at, name in enumerate(CLASSES):
-        assert shares[name]["value"] == pytest.approx((some.truth == at).mean())
-        assert shares[name]["low"] < shares[name]["value"] < shares[name]["high"]
+        assert shares[name].value == pytest.approx((some.truth == at).mean())
+        assert shares[name].low < shares[name].value < shares[name].high
 
 
 def test_a_face_of_weight_two_counts_as_two() -> None:
     some = judged()
     weights = np.where(np.arange(60) < 20, 2.0, 1.0)
     twice = np.concatenate([np.arange(60), np.arange(20)])
-    doubled = Judged(*(np.asarray(one)[twice] for one in some[:4]))
+    doubled = PairedPredictions(*(np.asarray(one)[twice] for one in some[:4]))
     found = compare(
         some._replace(weights=weights / weights.mean()), CLASSES, SETTINGS, np.random.default_rng(0)
     )
     expected = compare(doubled, CLASSES, SETTINGS, np.random.default_rng(0))
     for part in ("accepted", "candidate", "delta"):
         for metric in ("accuracy", "macro_f1", "balanced_accuracy"):
-            value = found[part][metric]["value"]
-            assert value == pytest.approx(expected[part][metric]["value"])
+            one, other = (getattr(both, part)[metric] for both in (found, expected))
+            assert one.value == pytest.approx(other.value)
     for name in CLASSES:
-        share = expected["class_shares"][name]["value"]
-        assert found["class_shares"][name]["value"] == pytest.approx(share)
+        share = expected.class_shares[name].value
+        assert found.class_shares[name].value == pytest.approx(share)
 
 
 def test_equal_models_may_still_differ_by_what_so_few_groups_cannot_show() -> None:
     some = judged()
     same = some._replace(accepted=some.candidate)
-    delta = compare(same, CLASSES, SETTINGS, np.random.default_rng(0))["delta"]["macro_f1"]
+    delta = compare(same, CLASSES, SETTINGS, np.random.default_rng(0)).delta.macro_f1
     low, high = difference_interval(0, 0, len(set(some.groups)), 0.9)
     expected = {"value": 0, "low": low, "high": high, "p_gain": 1, "p_loss": 1}
-    assert delta == pytest.approx(expected) and low < 0 < high
+    assert delta.model_dump() == pytest.approx(expected) and low < 0 < high
 
 
 def test_a_perfect_score_on_few_faces_is_not_certain() -> None:
     sure = np.eye(3)[np.arange(20) % 3]
-    few = Judged(np.arange(20) % 3, np.arange(20), sure, sure)
-    found = compare(few, CLASSES, SETTINGS, np.random.default_rng(0))["candidate"]["accuracy"]
-    assert found["value"] == found["high"] == 1 and 0.8 < found["low"] < 0.9
+    few = PairedPredictions(np.arange(20) % 3, np.arange(20), sure, sure)
+    found = compare(few, CLASSES, SETTINGS, np.random.default_rng(0)).candidate.accuracy
+    assert found.value == found.high == 1 and 0.8 < found.low < 0.9
 
 
 def test_the_interval_is_wider_where_faces_come_in_few_groups() -> None:
@@ -188,15 +189,17 @@ def test_the_interval_is_wider_where_faces_come_in_few_groups() -> None:
     p = np.where(right[:, None], [1.0, 0.0], [0.0, 1.0])
     widths = []
     for grouping in (groups, np.arange(120)):
-        some = Judged(np.zeros(120, int), grouping, p, p)
-        one = compare(some, ["a", "b"], SETTINGS, np.random.default_rng(1))["candidate"]["accuracy"]
-        widths.append(one["high"] - one["low"])
+        some = PairedPredictions(np.zeros(120, int), grouping, p, p)
+        one = compare(some, ["a", "b"], SETTINGS, np.random.default_rng(1)).candidate.accuracy
+        widths.append(one.high - one.low)
     assert widths[0] > 2 * widths[1]
 
 
-def test_no_face_gives_n_alone() -> None:
-    empty = Judged(np.zeros(0, int), np.zeros(0, str), np.zeros((0, 3)), np.zeros((0, 3)))
-    assert compare(empty, CLASSES, SETTINGS, np.random.default_rng(0)) == {"n": 0, "groups": 0}
+def test_of_no_face_there_is_no_figure() -> None:
+    nothing = np.zeros((0, 3))
+    empty = PairedPredictions(np.zeros(0, int), np.zeros(0, str), nothing, nothing)
+    found = compare(empty, CLASSES, SETTINGS, np.random.default_rng(0))
+    assert found == Comparison(n=0, groups=0, confidence=SETTINGS.confidence)
     points = plot_points(empty, CLASSES, 5)
     assert {name: len(table) for name, table in points.items()} == {
         "confusion": 0,
@@ -245,8 +248,10 @@ def test_per_class_equals_scikit_learns() -> None:
     found = per_class(confusion_matrix(some.truth, guess, labels=range(3)), CLASSES)
     expected = precision_recall_fscore_support(some.truth, guess, labels=range(3), zero_division=0)
     for at, name in enumerate(CLASSES):
-        assert list(found[name]) == ["precision", "recall", "f1", "n"]
-        assert list(found[name].values()) == pytest.approx([column[at] for column in expected])
+        one = found[name]
+        assert [one.precision, one.recall, one.f1, one.n] == pytest.approx(
+            [column[at] for column in expected]
+        )
 
 
 def test_plots_are_of_the_candidate() -> None:

@@ -10,7 +10,8 @@ from sklearn.metrics import cohen_kappa_score
 from faceloop.base.errors import FaceloopError
 from faceloop.base.storage import read_csv, read_json, write_csv
 from faceloop.commands.settings import read_settings
-from faceloop.evaluation.comparison import Judged
+from faceloop.evaluation.comparison import PairedPredictions
+from faceloop.evaluation.evaluation_figures import PredictionAgreement
 from faceloop.evaluation.evidence import read_held_out, read_whole_batch
 from faceloop.evaluation.held_out import WholeBatch
 from faceloop.evaluation.params import Evaluation
@@ -125,9 +126,9 @@ def batch_of(truth: np.ndarray, out_of_fold: np.ndarray, rest: float, **changes:
     return WholeBatch(truth=truth, out_of_fold=out_of_fold, rest=rest, **(usual | changes))
 
 
-def judged(right: int, wrong: int) -> Judged:
+def judged(right: int, wrong: int) -> PairedPredictions:
     p = np.eye(2)[[0] * right + [1] * wrong]
-    return Judged(np.zeros(right + wrong, int), np.arange(right + wrong), p, p)
+    return PairedPredictions(np.zeros(right + wrong, int), np.arange(right + wrong), p, p)
 
 
 def test_hard_faces_that_were_picked_still_count() -> None:
@@ -136,8 +137,8 @@ def test_hard_faces_that_were_picked_still_count() -> None:
     known = batch_of(truth, np.eye(2)[[0] * 40 + [1] * 60], rest=300.0)
     found = whole_batch_figures(judged(60, 0), known, HEAD, SETTINGS, np.random.default_rng(0))
     assert found is not None
-    assert found["accuracy"]["value"] == pytest.approx((40 + 300) / 400)
-    assert found["accuracy"]["low"] < 0.85 < found["accuracy"]["high"] < 0.9
+    assert found.accuracy.value == pytest.approx((40 + 300) / 400)
+    assert found.accuracy.low < 0.85 < found.accuracy.high < 0.9
 
 
 def test_what_is_known_is_not_sampled() -> None:
@@ -149,7 +150,7 @@ def test_what_is_known_is_not_sampled() -> None:
             judged(40, 20), batch_of(truth, p, rest), HEAD, SETTINGS, np.random.default_rng(0)
         )
         assert found is not None
-        widths.append(found["accuracy"]["high"] - found["accuracy"]["low"])
+        widths.append(found.accuracy.high - found.accuracy.low)
     assert widths[0] > 1.5 * widths[1] > 3 * widths[2]
 
 
@@ -161,7 +162,7 @@ def test_a_face_that_was_learnt_counts_only_as_its_fold_saw_it() -> None:
     rng = np.random.default_rng(0)
     one = batch_of(truth, p, 2.0, features=features, trained=np.array([True, False]))
     found = whole_batch_figures(judged(2, 0), one, HEAD, SETTINGS, rng)
-    assert found is not None and found["accuracy"]["value"] == pytest.approx(3 / 4)
+    assert found is not None and found.accuracy.value == pytest.approx(3 / 4)
     learnt = batch_of(truth, p, 2.0, features=features)
     assert whole_batch_figures(judged(2, 0), learnt, HEAD, SETTINGS, rng) is None
 
@@ -176,12 +177,18 @@ def test_agreement_is_cohens_kappa_on_the_unlabelled(monkeypatch: pytest.MonkeyP
     batch = batch_of(np.zeros(0, int), np.zeros((0, 2)), 0.0, embeddings=points, unlabelled=mask)
     found = prediction_agreement(batch, HEAD, other)
     said = [(points[mask] @ one.weight).argmax(axis=1) for one in (HEAD, other)]
-    assert found["faces"] == mask.sum()
-    assert found["agreement"] == pytest.approx((said[0] == said[1]).mean())
-    assert found["kappa"] == pytest.approx(cohen_kappa_score(*said))
+    assert found.faces == mask.sum()
+    assert found.agreement == pytest.approx((said[0] == said[1]).mean())
+    assert found.kappa == pytest.approx(cohen_kappa_score(*said))
 
 
 def test_without_a_face_left_models_cannot_agree() -> None:
     empty = batch_of(np.zeros(0, int), np.zeros((0, 2)), 0.0)
-    expected = {"faces": 0, "agreement": None, "kappa": None}
+    expected = PredictionAgreement(faces=0, agreement=None, kappa=None)
     assert prediction_agreement(empty, HEAD, HEAD) == expected
+
+
+def test_two_that_say_one_class_of_all_have_settled() -> None:
+    points, every = np.tile([[1, 0]], (9, 1)).astype(np.float32), np.ones(9, bool)
+    batch = batch_of(np.zeros(0, int), np.zeros((0, 2)), 0.0, embeddings=points, unlabelled=every)
+    assert prediction_agreement(batch, HEAD, HEAD).kappa == 1

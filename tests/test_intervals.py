@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 from scipy.stats import binomtest, t
+from sklearn.metrics import cohen_kappa_score, confusion_matrix
 
 from faceloop.statistics.confusion import confusion_by_group, figures, within_strata
 from faceloop.statistics.intervals import (
@@ -14,6 +15,7 @@ from faceloop.statistics.intervals import (
     freedom_of_mean,
     share_interval,
 )
+from faceloop.statistics.kappa import cohen_kappa
 from faceloop.statistics.resampling import bootstrap_confusions, lend_faces, swap_test
 
 
@@ -144,3 +146,17 @@ def test_lent_faces_give_a_class_of_three_an_error() -> None:
     assert set((lent - draws).sum(axis=2).ravel()) == {1.0}
     recall = lent[:, 1, 1] / lent[:, 1].sum(axis=1)
     assert recall.mean() == pytest.approx(3.5 / 4, abs=0.01) and recall.std() > 0.1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_kappa_equals_scikit_learns(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    one = rng.integers(0, 4, 60)
+    other = np.where(rng.random(60) < 0.6, one, rng.integers(0, 3, 60))
+    counts = confusion_matrix(one, other, labels=range(5))  # the last of them nobody gave
+    assert cohen_kappa(counts) == pytest.approx(cohen_kappa_score(one, other))
+
+
+def test_one_label_for_all_leaves_nothing_beyond_chance() -> None:
+    assert cohen_kappa(np.diag([7, 0])) is None
+    assert cohen_kappa(np.array([[0, 7], [0, 0]])) == 0

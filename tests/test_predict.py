@@ -17,7 +17,7 @@ from faceloop.commands.cli import main
 from faceloop.commands.labelling.vote import label_by_truth, read_truth
 from faceloop.commands.release import predict as predict_command
 from faceloop.commands.release.new_faces import Classifier
-from faceloop.commands.release.predict import summarise
+from faceloop.commands.release.predict import PredictFigures, summarise_faces
 from faceloop.commands.release.released_model import ReleasedModel, read_release
 from faceloop.commands.rounds import next_round
 from faceloop.crops.face_table import read_batch
@@ -191,8 +191,8 @@ def model(elsewhere: Path) -> ReleasedModel:
     return read_release(Path("release"), None)
 
 
-def counted(rows: list[dict], model: ReleasedModel) -> dict[str, Any]:
-    return summarise(pd.DataFrame(rows), Counter(), 1, model)
+def counted(rows: list[dict], model: ReleasedModel) -> PredictFigures:
+    return summarise_faces(pd.DataFrame(rows), Counter(), 1, model, other_weights=False)
 
 
 def test_a_track_counts_once_as_a_face_and_by_its_frames_on_screen(model: ReleasedModel) -> None:
@@ -200,12 +200,12 @@ def test_a_track_counts_once_as_a_face_and_by_its_frames_on_screen(model: Releas
     rows += [face("glasses", f"v#{at:04d}", 0) for at in range(30)]
     rows += [face("sunglasses", "v#0099", frame) for frame in range(60)]
     found = counted(rows, model)
-    assert (found["photo_faces"], found["tracks"]) == (30, 31)
-    shares = {name: one["value"] for name, one in found["faces"]["predicted"].items()}
+    assert (found.photo_faces, found.tracks) == (30, 31)
+    shares = {name: one.value for name, one in found.faces.predicted.items()}
     assert shares == pytest.approx({"none": 30 / 61, "glasses": 30 / 61, "sunglasses": 1 / 61})
-    on_screen = {name: one["value"] for name, one in found["screen_time"]["predicted"].items()}
+    on_screen = {name: one.value for name, one in found.screen_time.predicted.items()}
     assert on_screen == pytest.approx({"none": 0, "glasses": 30 / 90, "sunglasses": 60 / 90})
-    assert found["screen_seconds"] == 90 / model.extract_faces.frames_per_second
+    assert found.screen_seconds == 90 / model.extract_faces.frames_per_second
 
 
 def test_a_near_duplicate_is_on_screen_and_no_face_of_its_own(model: ReleasedModel) -> None:
@@ -213,8 +213,8 @@ def test_a_near_duplicate_is_on_screen_and_no_face_of_its_own(model: ReleasedMod
     mixed = [face("glasses", "v#0099", 0), face("none", "v#0099", 1)]
     twins = [face("none", "v#0099", 2 + at, "first") for at in range(8)]
     found = counted(rows + mixed + twins, model)
-    assert found["faces"]["predicted"]["glasses"]["value"] == pytest.approx(0.5 / 41)
-    assert found["screen_time"]["predicted"]["glasses"]["value"] == pytest.approx(1 / 50)
+    assert found.faces.predicted["glasses"].value == pytest.approx(0.5 / 41)
+    assert found.screen_time.predicted["glasses"].value == pytest.approx(1 / 50)
 
 
 def test_a_class_with_too_few_drawn_faces_is_not_corrected(model: ReleasedModel) -> None:
@@ -223,8 +223,8 @@ def test_a_class_with_too_few_drawn_faces_is_not_corrected(model: ReleasedModel)
     rows = [face("none", f"photo{at}") for at in range(40)]
     thin = replace(model, thin=["glasses"])
     found = counted(rows, thin)
-    assert found["faces"]["corrected"] is None
-    lines = predict_command.lines_of(found | {"other_weights": False}, thin)
+    assert found.faces.corrected is None
+    lines = predict_command.lines_of(found, thin)
     assert any("not corrected: of glasses" in line for line in lines)
     assert not any("corrected for" in line for line in lines)
 
@@ -234,7 +234,7 @@ def test_the_printed_table_shows_both_shares_with_intervals(model: ReleasedModel
 
     rows = [face(CLASSES[at % 3], f"photo{at}") for at in range(60)]
     enough = replace(model, thin=[])
-    lines = predict_command.lines_of(counted(rows, enough) | {"other_weights": False}, enough)
+    lines = predict_command.lines_of(counted(rows, enough), enough)
     assert lines[1].split() == ["share", "of", "faces", "as", "predicted", "corrected"]
     assert lines[2].startswith("none") and lines[2].count("[") == 2
 

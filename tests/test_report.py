@@ -11,7 +11,7 @@ import pytest
 
 from faceloop.commands.cli import main
 from faceloop.commands.report.changes import changes_since, differences, flat, labels_in
-from faceloop.commands.report.curve import learning_curve
+from faceloop.commands.report.curve import rounds_curve
 from faceloop.commands.report.render import md
 
 SEED, FIRST = "o00-i00", "o01-i00"
@@ -165,13 +165,13 @@ def test_the_curve_has_each_round_once_as_last_judged(kept: Any) -> None:
         iteration.write_text(json.dumps(figures))
         commit(f"{name} {value}")
     git("checkout", "-q", "HEAD~3", "--", "metrics")
-    points = learning_curve("macro_f1", [SEED, FIRST])
+    points = rounds_curve("macro_f1", [SEED, FIRST])
     assert [(point.round, point.labels) for point in points] == [(SEED, 20), (FIRST, now["labels"])]
     assert points[0].value == 0.4  # judged anew: the last counts; o07-i00 is no round of today
 
 
 def test_a_project_without_git_has_a_report_of_its_own_round(second_round: Any) -> None:
-    assert [point.round for point in learning_curve("macro_f1", [SEED, FIRST])] == [FIRST]
+    assert [point.round for point in rounds_curve("macro_f1", [SEED, FIRST])] == [FIRST]
 
 
 def test_differences_name_what_came_changed_and_went() -> None:

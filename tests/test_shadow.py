@@ -1,17 +1,18 @@
 """The shadow arm: which faces it takes, and whether it tells who is ahead."""
 
-import json
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from faceloop.base.storage import LABELLED_DIR, METRICS_DIR, read_csv
+from faceloop.base.storage import LABELLED_DIR, METRICS_DIR, read_csv, read_record
 from faceloop.commands.rounds.figure_lines import shadow_line
+from faceloop.evaluation.evaluation_figures import ShadowFigures
 from faceloop.evaluation.held_out import HeldOut
 from faceloop.evaluation.params import EvalShadow
 from faceloop.evaluation.shadow import (
+    ArmsCompared,
     compare_arms,
     curve_sizes,
     labels_needed,
@@ -103,19 +104,19 @@ def test_labels_saved_are_those_of_two_known_curves() -> None:
     sizes, n = [25, 50, 100, 200], 100
     active = 0.1 * np.log(np.array(sizes) * 2)  # worth twice the labels
     saved = labels_saved(sizes, np.tile(active, (101, 1)), np.full(101, 0.1 * np.log(n)), n, 0.95)
-    assert saved["bound"] is None
-    assert [saved[name] for name in ("value", "low", "high")] == pytest.approx([0.5] * 3)
+    assert saved.bound is None
+    assert [saved.value, saved.low, saved.high] == pytest.approx([0.5] * 3)
 
 
 def test_what_the_curve_does_not_reach_is_a_bound_and_an_open_end() -> None:
     active = np.tile([0.5, 0.6, 0.7], (101, 1))
     behind = labels_saved([25, 50, 100], active, np.full(101, 0.9), 100, 0.95)
-    assert (behind["value"], behind["bound"], behind["low"]) == (0.0, "at most", None)
+    assert (behind.value, behind.bound, behind.low) == (0.0, "at most", None)
     ahead = labels_saved([25, 50, 100], active, np.full(101, 0.1), 100, 0.95)
-    assert (ahead["value"], ahead["bound"], ahead["high"]) == (0.75, "at least", None)
+    assert (ahead.value, ahead.bound, ahead.high) == (0.75, "at least", None)
 
 
-def simulated(lead: float, seed: int) -> dict[str, Any]:
+def simulated(lead: float, seed: int) -> ArmsCompared:
     """Compare arms whose heads err on known shares of the faces: the random arm's of size
     10, 20, 40, 80 are right on 60, 68, 76 and 84 %."""
     rng = np.random.default_rng(seed)
@@ -136,22 +137,22 @@ def simulated(lead: float, seed: int) -> dict[str, Any]:
     random = {size: head(at, 0.0) for at, size in enumerate(sizes)}
     active = {size: head(4 + at, lead) for at, size in enumerate(sizes)}
     held_out = HeldOut(truth, np.arange(n), features, random[80], active[80])
-    return compare_arms(held_out, random, active, "accuracy", WANTED, rng)
+    return compare_arms(held_out, random, active, "accuracy", WANTED, rng)[0]
 
 
 def test_an_arm_that_is_better_is_said_to_save_labels() -> None:
     found = simulated(lead=0.08, seed=1)  # as good as the random arm with twice the labels
-    assert found["delta"]["accuracy"]["low"] > 0
-    assert found["labels_saved"]["low"] > 0.2
-    assert found["labels_saved"]["value"] == pytest.approx(0.5, abs=0.15)
+    assert found.delta.accuracy.low > 0
+    assert found.labels_saved.low > 0.2
+    assert found.labels_saved.value == pytest.approx(0.5, abs=0.15)
 
 
 def test_equal_arms_are_not_told_apart() -> None:
     found = simulated(lead=0.0, seed=2)
-    assert found["delta"]["accuracy"]["value"] == 0
-    saved = found["labels_saved"]
-    assert saved["value"] == pytest.approx(0, abs=0.01)
-    assert (saved["low"] or 0) <= 1e-9 and (saved["high"] is None or saved["high"] >= -1e-9)
+    assert found.delta.accuracy.value == 0
+    saved = found.labels_saved
+    assert saved.value == pytest.approx(0, abs=0.01)
+    assert (saved.low or 0) <= 1e-9 and (saved.high is None or saved.high >= -1e-9)
 
 
 def test_neither_arm_trains_on_a_group_of_the_validation_set(second_round: Any) -> None:
@@ -163,18 +164,18 @@ def test_neither_arm_trains_on_a_group_of_the_validation_set(second_round: Any) 
 
 
 def test_the_stage_compares_equal_numbers(second_round: Any) -> None:
-    figures = json.loads((METRICS_DIR / "shadow.json").read_text(encoding="utf-8"))
+    figures = read_record(ShadowFigures, METRICS_DIR / "shadow.json")
     table = read_csv(LABELLED_DIR / "o01-i00.csv", LABELLED)
     arms = split_arms(table, seed=7)
-    assert figures["labels"] == min(len(arms.random), len(arms.active))
-    assert figures["reason"] is None
+    assert figures.labels == min(len(arms.random), len(arms.active))
+    assert figures.reason is None
     assert "labels saved" in shadow_line(figures)
 
 
 def test_with_too_few_random_labels_it_says_so(second_round: Any) -> None:
     second_round.set({"eval_shadow.min_labels": 500})
     eval_shadow.main()
-    figures = json.loads((METRICS_DIR / "shadow.json").read_text(encoding="utf-8"))
-    assert figures["labels_saved"] is None
-    assert "500 of each are needed" in figures["reason"]
+    figures = read_record(ShadowFigures, METRICS_DIR / "shadow.json")
+    assert figures.labels_saved is None
+    assert "500 of each are needed" in figures.reason
     assert shadow_line(figures).startswith("not known yet: ")

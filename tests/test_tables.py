@@ -7,15 +7,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from faceloop.balance.balance_figures import CLASS, ValueFigures
 from faceloop.base.errors import FaceloopError
 from faceloop.base.storage import (
     EMBEDDINGS_DIR,
     read_csv,
     read_json,
+    read_record,
     write_array,
     write_csv,
     write_json,
     write_parquet,
+    write_record,
 )
 from faceloop.base.tables import as_table, stacked
 from faceloop.commands.settings import read_settings
@@ -26,6 +29,7 @@ from faceloop.pool.features import StoredEmbeddings, embedding_width, read_embed
 from faceloop.pool.labelled import LABELLED
 from faceloop.pool.queue import QUEUE
 from faceloop.pool.reading import read_pool
+from faceloop.statistics.estimates import Estimate
 
 AWKWARD = [
     "None",
@@ -139,6 +143,26 @@ def test_json_comes_back_and_nan_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         write_json({"x": float("nan")}, path)
     assert path.read_bytes() == before
+
+
+def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    sure, path = Estimate(value=0.5, low=0.25, high=1.0), tmp_path / "t.json"
+    country = ValueFigures.model_validate({"faces": 3, "share": 1.0, CLASS: {"fr": sure}})
+    write_record(country, path)
+    assert list(read_json(path)) == ["faces", "share", "class"]
+    assert read_record(ValueFigures, path) == country
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [({"high": "1"}, "high"), ({"error": 0.1}, "error"), ({"low": None}, "low"), ([], "top level")],
+)
+def test_figures_of_another_version_say_what_to_run(tmp_path: Path, change: Any, key: str) -> None:
+    path = tmp_path / "t.json"
+    figures = {"value": 0.5, "low": 0.25, "high": 1.0}
+    write_json(figures | change if change else change, path)
+    with pytest.raises(FaceloopError, match=f"t.json: {key}.*another version: run 'dvc repro'"):
+        read_record(Estimate, path)
 
 
 def test_a_face_table_comes_back_with_its_types(project: Any) -> None:

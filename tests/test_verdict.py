@@ -5,8 +5,25 @@ from typing import Any
 import pytest
 from scipy.stats import norm
 
+from faceloop.evaluation.evaluation_figures import (
+    Comparison,
+    IterationFigures,
+    PredictionAgreement,
+    WholeBatchFigures,
+)
 from faceloop.gate.params import Gate
-from faceloop.gate.verdict import Evidence, data_helps, judge, knowledge_kept, level, target_reached
+from faceloop.gate.verdict import (
+    Evidence,
+    Finding,
+    Judgement,
+    data_helps,
+    judge,
+    knowledge_kept,
+    level,
+    target_reached,
+)
+from faceloop.statistics.confusion import METRICS
+from faceloop.statistics.estimates import ByMetric, Difference, EstimateWithError
 
 GATE = Gate(
     metric="macro_f1",
@@ -22,11 +39,12 @@ GATE = Gate(
     max_labels=None,
     min_alpha=None,
 )
-NOTHING = {"n": 0, "groups": 0}
+POOL = PredictionAgreement(faces=9, agreement=0.95, kappa=0.9)
+NOTHING = IterationFigures(n=0, groups=0, confidence=0.95, whole_batch=None, pool_agreement=POOL)
 
 
-def figure(value: float, low: float, high: float) -> dict[str, float]:
-    return {"value": value, "low": low, "high": high}
+def every(figure: Any) -> dict[str, Any]:
+    return dict.fromkeys(METRICS, figure)
 
 
 def compared(
@@ -38,16 +56,18 @@ def compared(
     level: float = 0.7,
     kappa: float | None = 0.9,
     n: int = 100,
-) -> dict[str, Any]:
+) -> IterationFigures:
     """What an eval stage writes; `level` is the whole batch's figure, known within 0.03."""
-    return {
-        "n": n,
-        "groups": n,
-        "confidence": 0.95,
-        "delta": {"macro_f1": figure(value, low, high) | {"p_gain": p_gain, "p_loss": p_loss}},
-        "whole_batch": {"groups": n, "macro_f1": {"value": level, "error": 0.01}},
-        "pool_agreement": {"faces": 9, "agreement": 0.95, "kappa": kappa},
-    }
+    delta = Difference(value=value, low=low, high=high, p_gain=p_gain, p_loss=p_loss)
+    figure = EstimateWithError(value=level, low=level - 0.03, high=level + 0.03, error=0.01)
+    return IterationFigures(
+        n=n,
+        groups=n,
+        confidence=0.95,
+        delta=ByMetric[Difference](**every(delta)),
+        whole_batch=WholeBatchFigures(known=0, rest=n, groups=n, **every(figure)),
+        pool_agreement=POOL.model_copy(update={"kappa": kappa}),
+    )
 
 
 KEPT, LOST = compared(0.01, -0.01, 0.03), compared(-0.05, -0.08, -0.02, p_loss=0.001)
@@ -59,11 +79,11 @@ MET = compared(0.05, 0.01, 0.09, p_gain=0.001, level=0.95)
 
 
 def verdict(
-    overfit: dict[str, Any] = KEPT,
-    iteration: dict[str, Any] = HELPS,
+    overfit: Comparison = KEPT,
+    iteration: IterationFigures = HELPS,
     gate: Gate = GATE,
     **changes: int,
-) -> dict[str, Any]:
+) -> Judgement:
     usual = {
         "queued": 10,
         "answered": 10,
@@ -74,6 +94,10 @@ def verdict(
         "unseen_left": 50,
     }
     return judge(Evidence(overfit, iteration, **(usual | changes)), gate)
+
+
+def reached(level: float, gate: Gate) -> Finding:
+    return target_reached(compared(0, 0, 0, level=level).whole_batch, gate)
 
 
 def gate_with(**changes: Any) -> Gate:
@@ -118,8 +142,8 @@ def gate_with(**changes: Any) -> Gate:
 )
 def test_verdicts(changes: dict[str, Any], expected: str) -> None:
     found = verdict(**changes)
-    assert found["verdict"] == expected
-    assert found["reasons"] and all(found["reasons"])
+    assert found.verdict == expected
+    assert found.reasons and all(found.reasons)
 
 
 @pytest.mark.parametrize(
@@ -127,14 +151,14 @@ def test_verdicts(changes: dict[str, Any], expected: str) -> None:
     [(HELPS, 2, 0), (NO_GAIN, 1, 2), (UNCLEAR, 1, 0), (SETTLED, 1, 2), (NO_GAIN, 0, 1)],
 )
 def test_rounds_without_gain_are_counted_in_a_row(
-    iteration: dict[str, Any], before: int, after: int
+    iteration: IterationFigures, before: int, after: int
 ) -> None:
-    assert verdict(iteration=iteration, without_gain=before)["without_gain"] == after
+    assert verdict(iteration=iteration, without_gain=before).without_gain == after
 
 
 def test_more_looks_than_planned_are_told() -> None:
-    assert not any("planned" in reason for reason in verdict(looks=20)["reasons"])
-    assert any("look 21 of 20 planned" in reason for reason in verdict(looks=21)["reasons"])
+    assert not any("planned" in reason for reason in verdict(looks=20).reasons)
+    assert any("look 21 of 20 planned" in reason for reason in verdict(looks=21).reasons)
 
 
 def test_the_error_rate_is_spent_evenly_on_looks_and_both_sides() -> None:
@@ -142,15 +166,15 @@ def test_the_error_rate_is_spent_evenly_on_looks_and_both_sides() -> None:
 
 
 def test_only_lost_knowledge_rejects_a_round() -> None:
-    assert verdict(overfit=LOST)["rejected"]
+    assert verdict(overfit=LOST).rejected
     others = ({}, {"iteration": NO_GAIN}, {"unseen_left": 0}, {"overfit": OPEN}, {"answered": 0})
-    assert not any(verdict(**changes)["rejected"] for changes in others)
+    assert not any(verdict(**changes).rejected for changes in others)
 
 
 def test_only_an_open_question_wants_more_labels() -> None:
-    assert verdict(iteration=UNCLEAR)["more_labels"] > 0
+    assert verdict(iteration=UNCLEAR).more_labels > 0
     others = ({}, {"iteration": NO_GAIN}, {"overfit": LOST}, {"overfit": OPEN})
-    assert not any(verdict(**changes)["more_labels"] for changes in others)
+    assert not any(verdict(**changes).more_labels for changes in others)
 
 
 @pytest.mark.parametrize(
@@ -187,25 +211,23 @@ def test_data_helps_by_the_swap_test_and_not_by_the_upper_end(
 
 def test_the_target_is_met_by_the_lower_end_at_the_level_of_one_look() -> None:
     """0.03 is three standard errors: one more than 95 % would want."""
-    assert target_reached(compared(0, 0, 0, level=0.945), GATE).answer == "yes"
-    assert target_reached(compared(0, 0, 0, level=0.925), GATE).answer == "no"
+    assert reached(0.945, GATE).answer == "yes"
+    assert reached(0.925, GATE).answer == "no"
     one_look = gate_with(looks=1)
-    assert target_reached(compared(0, 0, 0, level=0.925), one_look).answer == "yes"
+    assert reached(0.925, one_look).answer == "yes"
 
 
 def test_no_target_is_met_without_an_estimate_of_the_whole_batch() -> None:
-    unknown = compared(0, 0, 0, level=0.99) | {"whole_batch": None}
-    assert target_reached(unknown, GATE).answer == "no"
+    assert target_reached(None, GATE).answer == "no"
 
 
 def test_the_metric_is_the_one_that_params_name() -> None:
-    two = compared(0.05, 0.01, 0.09, p_gain=0.001)
-    two["delta"]["accuracy"] = figure(-0.01, -0.02, 0.001) | {"p_gain": 1.0, "p_loss": 0.5}
-    two["whole_batch"]["accuracy"] = {"value": 0.7, "error": 0.01}
-    kept = {**KEPT, "delta": {**KEPT["delta"], "accuracy": figure(0, -0.01, 0.01)}}
+    assert HELPS.delta is not None and NO_GAIN.delta is not None
+    delta = HELPS.delta.model_copy(update={"accuracy": NO_GAIN.delta.accuracy})
+    two = HELPS.model_copy(update={"delta": delta})
     other = gate_with(metric="accuracy", patience=1)
-    assert verdict(kept, two)["verdict"] == "continue"
-    assert verdict(kept, two, gate=other)["verdict"] == "stop"
+    assert verdict(iteration=two).verdict == "continue"
+    assert verdict(iteration=two, gate=other).verdict == "stop"
 
 
 @pytest.mark.parametrize("test", [data_helps, knowledge_kept])
@@ -228,12 +250,12 @@ def test_more_labels_settle_the_difference_seen_with_the_power_asked_for() -> No
 def test_only_the_gain_can_ask_for_labels() -> None:
     """The over-fitting set is fixed: what it lacks is said in words."""
     both = verdict(overfit=OPEN, iteration=UNCLEAR)
-    assert both["more_labels"] == data_helps(UNCLEAR, GATE).more_labels
+    assert both.more_labels == data_helps(UNCLEAR, GATE).more_labels
     needed = knowledge_kept(OPEN, GATE).more_labels
-    assert any(f"{needed} more such faces" in reason for reason in both["reasons"])
+    assert any(f"{needed} more such faces" in reason for reason in both.reasons)
 
 
 def test_reasons_say_the_figures() -> None:
-    said = " ".join(verdict(overfit=LOST)["reasons"])
+    said = " ".join(verdict(overfit=LOST).reasons)
     for words in ("n = 100", "-0.050", "[-0.080, -0.020]", "macro_f1", "rejected"):
         assert words in said

@@ -15,6 +15,8 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
+from faceloop.balance.balance_figures import Shares
+from faceloop.statistics.estimates import Estimate
 from faceloop.statistics.intervals import percentile_interval
 
 FLOOR = 1e-12  # of a probability, before its logarithm
@@ -25,7 +27,7 @@ HINT = 1e-6  # weight of a stand-in for a class without a random label
 AT_A_TIME = 50  # replicates whose weights are in memory at once
 
 
-class Said(NamedTuple):
+class Unlabelled(NamedTuple):
     """What a classifier says of n faces that nobody labelled.
 
     p: (n, C), probabilities.
@@ -41,7 +43,7 @@ class Said(NamedTuple):
 class RandomLabels(NamedTuple):
     """Randomly drawn labelled faces: what models that did not train on them say, and the truth.
 
-    p, groups, weights: as in `Said`.
+    p, groups, weights: as in `Unlabelled`.
     labels: (n,), indices into the classes.
     """
 
@@ -54,7 +56,7 @@ class RandomLabels(NamedTuple):
 def estimate_shares(
     method: str,
     by_chance: RandomLabels,
-    unlabelled: Sequence[Said],
+    unlabelled: Sequence[Unlabelled],
     replicates: int,
     rng: np.random.Generator,
 ) -> list[np.ndarray]:
@@ -73,7 +75,7 @@ def estimate_shares(
     return METHODS[method](by_chance, unlabelled, replicates, rng)
 
 
-def shares_as_predicted(said: Said, replicates: int, rng: np.random.Generator) -> np.ndarray:
+def shares_as_predicted(said: Unlabelled, replicates: int, rng: np.random.Generator) -> np.ndarray:
     """Return the shares of predictions, uncorrected: (1 + replicates, C), as `estimate_shares`."""
     one_hot = np.eye(said.p.shape[1])[said.p.argmax(axis=1)]
     drawn = totals(one_hot * said.weights[:, None], said.groups, replicates, rng)
@@ -81,7 +83,10 @@ def shares_as_predicted(said: Said, replicates: int, rng: np.random.Generator) -
 
 
 def bbse(
-    by_chance: RandomLabels, unlabelled: Sequence[Said], replicates: int, rng: np.random.Generator
+    by_chance: RandomLabels,
+    unlabelled: Sequence[Unlabelled],
+    replicates: int,
+    rng: np.random.Generator,
 ) -> list[np.ndarray]:
     """Estimate shares by black-box shift estimation, in its soft form.
 
@@ -110,7 +115,7 @@ def class_means(by_chance: RandomLabels, replicates: int, rng: np.random.Generat
     return sums / sums.sum(axis=-1, keepdims=True)
 
 
-def unmixed(means: np.ndarray, said: Said, rng: np.random.Generator) -> np.ndarray:
+def unmixed(means: np.ndarray, said: Unlabelled, rng: np.random.Generator) -> np.ndarray:
     """Return the class shares (1 + replicates, C) of faces, by `class_means` of as many draws."""
     seen = totals(said.p * said.weights[:, None], said.groups, len(means) - 1, rng)
     return expectation_maximisation(np.swapaxes(means, -1, -2), seen)
@@ -165,7 +170,10 @@ def totals(
 
 
 def emq(
-    by_chance: RandomLabels, unlabelled: Sequence[Said], replicates: int, rng: np.random.Generator
+    by_chance: RandomLabels,
+    unlabelled: Sequence[Unlabelled],
+    replicates: int,
+    rng: np.random.Generator,
 ) -> list[np.ndarray]:
     """Estimate shares by expectation maximisation.
 
@@ -229,15 +237,15 @@ def calibrate(p: np.ndarray, labels: np.ndarray, counts: np.ndarray) -> tuple[fl
 METHODS = {"bbse": bbse, "emq": emq}
 
 
-def with_intervals(
+def share_estimates(
     draws: np.ndarray, names: Sequence[str], n_groups: float, confidence: float
-) -> dict[str, dict[str, float]]:
-    """Return value, low and high by name of draws (1 + replicates, n), the estimate first.
+) -> Shares:
+    """Return estimates by name of draws (1 + replicates, n), the estimate first.
 
     n_groups, of the sample, is infinite where all there is was looked at.
     """
     found = {}
     for name, value, drawn in zip(names, draws[0].tolist(), draws[1:].T, strict=True):
         low, high = percentile_interval(value, drawn, n_groups, confidence)
-        found[name] = {"value": value, "low": low, "high": high}
+        found[name] = Estimate(value=value, low=low, high=high)
     return found

@@ -5,8 +5,9 @@ The numbers' reasons stand in params.yaml beside them; here stand only types and
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
+from faceloop.base.records import Record
 from faceloop.base.rounds import PRIOR, is_round, order_of
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
@@ -38,10 +39,8 @@ Batches = Annotated[list[Name], AfterValidator(_each_once)]
 AutoOrCount = Annotated[Literal["auto"] | int, BeforeValidator(_auto_or_count)]
 
 
-class Block(BaseModel):
-    """A block of params.yaml: no unknown key, no missing key, no change after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+class Block(Record):
+    """A block of params.yaml."""
 
 
 class Part(Block):

@@ -13,7 +13,6 @@ PARAMS = Path("params.yaml")
 # libyaml's, where it was built in: params.yaml is gone through three times, in 0.1 s without.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-
 Kind = TypeVar("Kind", bound=Block)
 
 

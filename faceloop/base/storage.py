@@ -3,17 +3,18 @@
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
+from pydantic import ValidationError
 
 from faceloop.base.atomic import replacing
 from faceloop.base.errors import FaceloopError
+from faceloop.base.records import Record
 from faceloop.base.tables import as_table
 
 BLANK_WHERE_MISSING = ("annotators",)  # columns that files of older rounds do not have
-
 
 FACES_DIR = Path("data/faces")
 EMBEDDINGS_DIR = Path("data/embeddings")
@@ -24,6 +25,8 @@ METRICS_DIR = Path("metrics")
 PLOTS_DIR = Path("metrics/plots")
 DECIMALS = 6  # of a number in a table
 DIGITS = 6  # of a figure in JSON: the 17th would change with the processor
+
+Kind = TypeVar("Kind", bound=Record)
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
@@ -61,11 +64,6 @@ def write_json(content: Any, path: Path) -> None:
         )
 
 
-def write_figures(figures: Any, path: Path) -> None:
-    """Write what was measured as JSON, its numbers to six digits."""
-    write_json(_in_six_digits(figures), path)
-
-
 def _in_six_digits(figures: Any) -> Any:
     """Return figures with each float in them, at any depth, rounded to DIGITS digits."""
     if isinstance(figures, dict):
@@ -83,9 +81,26 @@ def read_json(path: Path) -> Any:
     Raises:
         FaceloopError: it is not there yet.
     """
-    if not path.is_file():
-        raise FaceloopError(f"{path} is not here: run 'dvc repro'")
-    return json.loads(path.read_text(encoding="utf-8"))
+    return json.loads(present(path).read_text(encoding="utf-8"))
+
+
+def write_record(record: Record, path: Path) -> None:
+    """Write a stage's figures as JSON, its numbers to six digits."""
+    write_json(_in_six_digits(record.model_dump(by_alias=True)), path)
+
+
+def read_record(kind: type[Kind], path: Path) -> Kind:
+    """Read the figures that a stage wrote with `write_record`.
+
+    Raises:
+        FaceloopError: they are not there yet, or another version of faceloop wrote them.
+    """
+    content = read_json(path)
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        key = ".".join(map(str, error.errors()[0]["loc"])) or "top level"
+        raise FaceloopError(f"{path}: {key} is of another version: run 'dvc repro'") from error
 
 
 def present(path: Path) -> Path:

@@ -7,11 +7,12 @@ intervals are made from. Faces drawn with unequal probability count by its inver
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from faceloop.evaluation.evaluation_figures import Comparison, ModelFigures
 from faceloop.evaluation.held_out import HeldOut
 from faceloop.evaluation.params import Evaluation
 from faceloop.model.head import predict
@@ -24,17 +25,18 @@ from faceloop.statistics.confusion import (
     per_class,
     within_strata,
 )
+from faceloop.statistics.estimates import ByMetric, Difference, Estimate
 from faceloop.statistics.intervals import (
     Error,
     deviation,
     difference_interval,
     freedom_of_mean,
-    share_interval,
+    share_estimate,
 )
 from faceloop.statistics.resampling import bootstrap_confusions, lend_faces, swap_test
 
 
-class Judged(NamedTuple):
+class PairedPredictions(NamedTuple):
     """Both models' probabilities (n, C) on the same n faces, with truth (n,) and groups (n,).
 
     `weights` (n,) of mean 1: how many faces each stands for; None where all count alike. `strata`
@@ -49,9 +51,9 @@ class Judged(NamedTuple):
     strata: np.ndarray | None = None
 
 
-def judge(held_out: HeldOut) -> Judged:
+def predict_with_both(held_out: HeldOut) -> PairedPredictions:
     """Predict the held-out faces with both models."""
-    return Judged(
+    return PairedPredictions(
         held_out.truth,
         held_out.groups,
         accepted=predict(held_out.accepted, held_out.features),
@@ -61,7 +63,7 @@ def judge(held_out: HeldOut) -> Judged:
     )
 
 
-def counted(judged: Judged, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def confusions_of(judged: PairedPredictions, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return a model's confusion counts (n_groups, C, C), and those to resample in their place."""
     said, n_classes = p.argmax(axis=1), p.shape[1]
     plain = confusion_by_group(judged.truth, said, judged.groups, n_classes, judged.weights)
@@ -99,40 +101,61 @@ def expected_calibration_error(truth: np.ndarray, p: np.ndarray, bins: int) -> f
 
 
 def compare(
-    judged: Judged, classes: Sequence[str], settings: Evaluation, rng: np.random.Generator
-) -> dict[str, Any]:
+    judged: PairedPredictions,
+    classes: Sequence[str],
+    settings: Evaluation,
+    rng: np.random.Generator,
+) -> Comparison:
     """Return both models' figures and their paired differences, candidate - accepted.
 
-    Returns:
-        n, groups, confidence; `accepted` and `candidate`: figures with `low` and `high`, log_loss,
-        ece, per_class; `delta`: value, low, high of each figure, and its `p_gain` and `p_loss`
-        between equal models; `class_shares` with `low` and `high`. With no face: n and groups
-        alone.
+    The differences' p values are the swap test's.
     """
-    n = len(judged.truth)
+    n, confidence = len(judged.truth), settings.confidence
     if n == 0:
-        return {"n": 0, "groups": 0}
-    models = {"accepted": judged.accepted, "candidate": judged.candidate}
-    confusions, varying = zip(*(counted(judged, p) for p in models.values()), strict=True)
-    n_groups, confidence = len(confusions[0]), settings.confidence
+        return Comparison(n=0, groups=0, confidence=confidence)
+    models = (judged.accepted, judged.candidate)
+    confusions, varying = zip(*(confusions_of(judged, p) for p in models), strict=True)
     drawn = bootstrap_confusions(varying, settings.bootstrap, rng)
-    result: dict[str, Any] = {"n": n, "groups": n_groups, "confidence": confidence}
-    for (name, p), one, draws in zip(models.items(), confusions, drawn, strict=True):
-        total = one.sum(axis=0)
-        result[name] = {
-            **with_intervals(figures(total), errors(draws, one, rng), n_groups, confidence),
-            "log_loss": log_loss(judged.truth, p),
-            "ece": expected_calibration_error(judged.truth, p, settings.bins),
-            "per_class": per_class(total, classes),
-        }
-    result["delta"] = _deltas(confusions, drawn, settings, rng)
-    shares = dict(zip(classes, class_shares(total), strict=True))
-    spread = {
-        name: Error(deviation(one, n_groups), n_groups - 1)
-        for name, one in zip(classes, class_shares(draws).T, strict=True)
-    }
-    result["class_shares"] = with_intervals(shares, spread, n_groups, confidence)
-    return result
+    accepted, candidate = (
+        model_figures(judged.truth, p, errors(draws, one, rng), one, classes, settings)
+        for p, one, draws in zip(models, confusions, drawn, strict=True)
+    )
+    return Comparison(
+        n=n,
+        groups=len(confusions[0]),
+        confidence=confidence,
+        accepted=accepted,
+        candidate=candidate,
+        delta=_deltas(confusions, drawn, settings, rng),
+        class_shares=_class_shares(confusions[-1], drawn[-1], classes, confidence),
+    )
+
+
+def model_figures(
+    truth: np.ndarray,
+    p: np.ndarray,
+    spread: Mapping[str, Error],
+    counts: np.ndarray,
+    classes: Sequence[str],
+    settings: Evaluation,
+) -> ModelFigures:
+    """Return one model's figures.
+
+    Args:
+        truth: (n,), indices into the classes.
+        p: (n, C), its probabilities.
+        spread: the errors of its figures, by metric.
+        counts: (n_groups, C, C), of its predictions.
+        classes: the C classes.
+        settings: confidence and bins.
+    """
+    total = counts.sum(axis=0)
+    return ModelFigures(
+        **estimates_of(figures(total), spread, len(counts), settings.confidence),
+        log_loss=log_loss(truth, p),
+        ece=expected_calibration_error(truth, p, settings.bins),
+        per_class=per_class(total, classes),
+    )
 
 
 def errors(draws: np.ndarray, counts: np.ndarray, rng: np.random.Generator) -> dict[str, Error]:
@@ -156,15 +179,14 @@ def errors(draws: np.ndarray, counts: np.ndarray, rng: np.random.Generator) -> d
     }
 
 
-def with_intervals(
-    points: Mapping[str, Any], errors: Mapping[str, Error], n_groups: int, confidence: float
-) -> dict[str, dict[str, float]]:
-    """Return figures in [0, 1] with the ends of their intervals."""
-    found = {}
-    for name, point in points.items():
-        low, high = share_interval(float(point), errors[name], n_groups, confidence)
-        found[name] = {"value": float(point), "low": low, "high": high}
-    return found
+def estimates_of(
+    points: Mapping[str, np.ndarray], errors: Mapping[str, Error], n_groups: int, confidence: float
+) -> dict[str, Estimate]:
+    """Return figures in [0, 1] with their intervals."""
+    return {
+        name: share_estimate(float(point), errors[name], n_groups, confidence)
+        for name, point in points.items()
+    }
 
 
 def _deltas(
@@ -172,7 +194,7 @@ def _deltas(
     drawn: Sequence[np.ndarray],
     settings: Evaluation,
     rng: np.random.Generator,
-) -> dict[str, dict[str, float]]:
+) -> ByMetric[Difference]:
     """Return each figure's paired difference with its interval and the swap test's p values."""
     n_groups = len(confusions[0])
     before, after = (figures(one.sum(axis=0)) for one in confusions)
@@ -184,11 +206,26 @@ def _deltas(
         error = deviation(draws_after[metric] - draws_before[metric], n_groups)
         low, high = difference_interval(value, error, n_groups, settings.confidence)
         gain, loss = chances[metric]
-        found[metric] = {"value": value, "low": low, "high": high, "p_gain": gain, "p_loss": loss}
-    return found
+        found[metric] = Difference(value=value, low=low, high=high, p_gain=gain, p_loss=loss)
+    return ByMetric[Difference](**found)
 
 
-def plot_points(judged: Judged, classes: Sequence[str], bins: int) -> dict[str, pd.DataFrame]:
+def _class_shares(
+    counts: np.ndarray, draws: np.ndarray, classes: Sequence[str], confidence: float
+) -> dict[str, Estimate]:
+    """Return each class's share of the faces, from counts (n_groups, C, C) and their draws."""
+    n_groups = len(counts)
+    shares = dict(zip(classes, class_shares(counts.sum(axis=0)), strict=True))
+    spread = {
+        name: Error(deviation(one, n_groups), n_groups - 1)
+        for name, one in zip(classes, class_shares(draws).T, strict=True)
+    }
+    return estimates_of(shares, spread, n_groups, confidence)
+
+
+def plot_points(
+    judged: PairedPredictions, classes: Sequence[str], bins: int
+) -> dict[str, pd.DataFrame]:
     """Return the points of the candidate's plots: confusion, reliability and per_class.
 
     `dvc plots diff` lays those of an earlier commit beside them.
@@ -200,5 +237,7 @@ def plot_points(judged: Judged, classes: Sequence[str], bins: int) -> dict[str, 
     return {
         "confusion": pairs.sort_values(["actual", "predicted"]),
         "reliability": reliability(judged.truth, judged.candidate, bins),
-        "per_class": pd.DataFrame([{"class": name, **found[name]} for name in classes]),
+        "per_class": pd.DataFrame(
+            [{"class": name, **found[name].model_dump()} for name in classes]
+        ),
     }

@@ -8,7 +8,7 @@ whether picking faces helps.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,14 +16,18 @@ from scipy.optimize import isotonic_regression
 
 from faceloop.base.randomness import order_key
 from faceloop.base.rounds import order_of
-from faceloop.evaluation.comparison import compare, judge
+from faceloop.evaluation.comparison import compare, predict_with_both
+from faceloop.evaluation.evaluation_figures import LabelsSaved, ModelFigures
 from faceloop.evaluation.held_out import HeldOut
 from faceloop.evaluation.params import EvalShadow
 from faceloop.model.head import Head, predict
-from faceloop.statistics.confusion import METRICS, confusion_by_group, figures
+from faceloop.statistics.confusion import confusion_by_group, figures
+from faceloop.statistics.estimates import ByMetric, Difference
 from faceloop.statistics.resampling import bootstrap_confusions
 
+CURVE = ["labels", "random", "active"]
 SMALLEST = 5  # labels, of a point of the learning curves
+BOUNDS: dict[int, Literal["at least", "at most"] | None] = {-1: "at least", 0: None, 1: "at most"}
 TIE = 1e-9  # of scores: isotonic regression leaves a flat stretch flat but for rounding
 
 
@@ -37,6 +41,18 @@ class Arms(NamedTuple):
     base: pd.DataFrame
     random: pd.DataFrame
     active: pd.DataFrame
+
+
+class ArmsCompared(NamedTuple):
+    """Both arms at equal label count, on the same faces: fields of ShadowFigures.
+
+    Of a model's figures only those of ByMetric are written there.
+    """
+
+    labels_saved: LabelsSaved
+    random: ModelFigures | None
+    active: ModelFigures | None
+    delta: ByMetric[Difference] | None
 
 
 def split_arms(labelled: pd.DataFrame, seed: int) -> Arms:
@@ -63,6 +79,24 @@ def split_arms(labelled: pd.DataFrame, seed: int) -> Arms:
         labelled[trains & ~looped],
         ordered[trains & drawn].sort_values("order")[labelled.columns],
         ordered[picked].sort_values(["age", "order"])[labelled.columns],
+    )
+
+
+def why_unknown(n: int, random: pd.DataFrame, active: pd.DataFrame, least: int) -> str | None:
+    """Return why the arms cannot be compared, or None where they can.
+
+    Args:
+        n: faces to judge on.
+        random, active: the arms' labelled faces.
+        least: how many of each are needed.
+    """
+    if n == 0:
+        return "no validation set to judge on"
+    if min(len(random), len(active)) >= least:
+        return None
+    return (
+        f"{len(random)} labels of faces drawn at random and {len(active)} of picked ones may "
+        f"train; {least} of each are needed"
     )
 
 
@@ -97,7 +131,7 @@ def labels_needed(sizes: Sequence[int], scores: np.ndarray, wanted: float) -> tu
 
 def labels_saved(
     sizes: Sequence[int], active: np.ndarray, random: np.ndarray, n: int, confidence: float
-) -> dict[str, Any]:
+) -> LabelsSaved:
     """Return the share of labels that picking has saved, at the score that n random labels reach.
 
     It is 1 - m / n, where m is the number of picked labels at which the active arm's own learning
@@ -112,9 +146,8 @@ def labels_saved(
         confidence: of the interval.
 
     Returns:
-        value, low, high; and bound: `at least` where the active arm was ahead at its first size
-        already, `at most` where it has not got there yet. An end of the interval is None where
-        the curve does not reach so far.
+        The bound is `at least` where the active arm was ahead at its first size already, `at most`
+        where it has not got there yet.
     """
     found = [labels_needed(sizes, *pair) for pair in zip(active, random, strict=True)]
     saved = np.array([1 - labels / n for labels, _ in found])
@@ -122,12 +155,12 @@ def labels_saved(
     order = np.lexsort((-sides[1:], saved[1:]))
     tail = math.floor((1 - confidence) / 2 * (len(order) - 1))
     low, high = order[tail] + 1, order[-1 - tail] + 1
-    return {
-        "value": float(saved[0]),
-        "bound": {-1: "at least", 0: None, 1: "at most"}[int(sides[0])],
-        "low": None if sides[low] > 0 else float(saved[low]),
-        "high": None if sides[high] < 0 else float(saved[high]),
-    }
+    return LabelsSaved(
+        value=float(saved[0]),
+        bound=BOUNDS[int(sides[0])],
+        low=None if sides[low] > 0 else float(saved[low]),
+        high=None if sides[high] < 0 else float(saved[high]),
+    )
 
 
 def compare_arms(
@@ -137,8 +170,8 @@ def compare_arms(
     metric: str,
     settings: EvalShadow,
     rng: np.random.Generator,
-) -> dict[str, Any]:
-    """Return both arms' figures at equal label count, their difference and the labels saved.
+) -> tuple[ArmsCompared, pd.DataFrame]:
+    """Return both arms' figures at equal label count, and their learning curves: columns CURVE.
 
     Args:
         held_out: the current validation set; its two models are not used.
@@ -147,28 +180,18 @@ def compare_arms(
         metric: what labels_saved and the curves are in.
         settings: bootstrap and confidence.
         rng: of the bootstrap over validation groups: the same draws for all heads.
-
-    Returns:
-        random, active, delta (active - random): figures with low and high; labels_saved; curve:
-        labels, random, active.
     """
     n = max(by_chance)
     equal = replace(held_out, accepted=by_chance[n], candidate=picked[n])
-    found = compare(judge(equal), by_chance[n].classes, settings, rng)
+    found = compare(predict_with_both(equal), by_chance[n].classes, settings, rng)
     draws = _scores(held_out, [*by_chance.values(), *picked.values()], metric, settings, rng)
     random, active = draws[:, : len(by_chance)], draws[:, len(by_chance) :]
     at_n = random[:, list(by_chance).index(n)]
     scores = dict(zip(picked, active[0], strict=True))
-    return {
-        "random": {name: found["accepted"][name] for name in METRICS},
-        "active": {name: found["candidate"][name] for name in METRICS},
-        "delta": found["delta"],
-        "labels_saved": labels_saved(list(picked), active, at_n, n, settings.confidence),
-        "curve": [
-            {"labels": size, "random": float(score), "active": float(scores[size])}
-            for size, score in zip(by_chance, random[0], strict=True)
-        ],
-    }
+    saved = labels_saved(list(picked), active, at_n, n, settings.confidence)
+    rows = [(size, score, scores[size]) for size, score in zip(by_chance, random[0], strict=True)]
+    arms = ArmsCompared(saved, found.accepted, found.candidate, found.delta)
+    return arms, pd.DataFrame(rows, columns=CURVE)
 
 
 def _scores(

@@ -1,25 +1,26 @@
 """What validation faces alone cannot tell: figures for the whole batch, and how models settle."""
 
-from typing import Any
-
 import numpy as np
 
-from faceloop.evaluation.comparison import Judged, counted
+from faceloop.evaluation.comparison import PairedPredictions, confusions_of
+from faceloop.evaluation.evaluation_figures import PredictionAgreement, WholeBatchFigures
 from faceloop.evaluation.held_out import WholeBatch
 from faceloop.evaluation.params import Evaluation
 from faceloop.model.head import Head, blocks, predict
 from faceloop.statistics.confusion import METRICS, confusion_by_group, figures
+from faceloop.statistics.estimates import EstimateWithError
 from faceloop.statistics.intervals import Error, deviation, share_interval
+from faceloop.statistics.kappa import cohen_kappa
 from faceloop.statistics.resampling import LENT, bootstrap_confusions, lend_faces
 
 
 def whole_batch_figures(
-    judged: Judged,
+    judged: PairedPredictions,
     batch: WholeBatch,
     head: Head,
     settings: Evaluation,
     rng: np.random.Generator,
-) -> dict[str, Any] | None:
+) -> WholeBatchFigures | None:
     """Estimate the candidate's figures on every face of the batch, easy and hard.
 
     Validation faces come from what is left of the pool. Once its hard faces have been picked for
@@ -30,7 +31,6 @@ def whole_batch_figures(
     faces, so this leans to the low side.
 
     Returns:
-        faces (known and rest), groups, and of each figure value, low, high and its standard error;
         None where the model trained on a face and no fold held it out, or nothing was validated.
     """
     fresh, n_classes = np.isnan(batch.out_of_fold).any(axis=1), len(head.classes)
@@ -39,7 +39,7 @@ def whole_batch_figures(
     p = batch.out_of_fold.copy()
     p[fresh] = predict(head, batch.features[fresh])
     known = confusion_by_group(batch.truth, p.argmax(axis=1), batch.truth * 0, n_classes).sum(0)
-    by_group, varying = counted(judged, judged.candidate)
+    by_group, varying = confusions_of(judged, judged.candidate)
     n_groups, scale = len(by_group), batch.rest / by_group.sum()
     (draws,) = bootstrap_confusions([varying], settings.bootstrap, rng)
     draws *= batch.rest / draws.sum(axis=(1, 2), keepdims=True)
@@ -48,31 +48,26 @@ def whole_batch_figures(
     drawn["accuracy"] = figures(known + draws)["accuracy"]
     # Where no error was seen in the rest, a rate of 3 / n is not ruled out.
     least = 1.5 / n_groups * batch.rest / (batch.rest + len(batch.truth))
-    result: dict[str, Any] = {
-        "known": len(batch.truth),
-        "rest": round(batch.rest),
-        "groups": n_groups,
-    }
+    found = {}
     for metric in METRICS:
         value, error = float(points[metric]), max(deviation(drawn[metric], n_groups), least)
         low, high = share_interval(value, Error(error, n_groups - 1), n_groups, settings.confidence)
-        result[metric] = {"value": value, "low": low, "high": high, "error": error}
-    return result
+        found[metric] = EstimateWithError(value=value, low=low, high=high, error=error)
+    return WholeBatchFigures(
+        known=len(batch.truth), rest=round(batch.rest), groups=n_groups, **found
+    )
 
 
-def prediction_agreement(batch: WholeBatch, accepted: Head, candidate: Head) -> dict[str, Any]:
+def prediction_agreement(batch: WholeBatch, accepted: Head, candidate: Head) -> PredictionAgreement:
     """Return how far two successive models agree on the faces without a label.
 
     Stabilising predictions: Cohen's kappa of 0.99 over three rounds ends the labelling of
     Bloodgood and Vijay-Shanker (2009, CoNLL). Where two models say the same neither is better, so
     their accuracy on these faces differs by at most 1 - agreement: known without a label.
-
-    Returns:
-        faces, agreement (a share) and kappa; the latter two None where no face is left.
     """
     n = int(batch.unlabelled.sum())
     if n == 0:
-        return {"faces": 0, "agreement": None, "kappa": None}
+        return PredictionAgreement(faces=0, agreement=None, kappa=None)
     both = np.zeros((len(accepted.classes), len(candidate.classes)))
     for rows in blocks(len(batch.unlabelled)):
         features = batch.embeddings[rows]
@@ -81,7 +76,9 @@ def prediction_agreement(batch: WholeBatch, accepted: Head, candidate: Head) -> 
             for head in (accepted, candidate)
         )
         np.add.at(both, (before, after), 1)
-    agreed = float(np.trace(both)) / n
-    by_chance = float((both.sum(axis=1) / n) @ (both.sum(axis=0) / n))
-    kappa = (agreed - by_chance) / (1 - by_chance) if by_chance < 1 else 1.0
-    return {"faces": n, "agreement": agreed, "kappa": kappa}
+    kappa = cohen_kappa(both)
+    return PredictionAgreement(
+        faces=n,
+        agreement=float(np.trace(both)) / n,
+        kappa=1.0 if kappa is None else kappa,  # one class for all of them, said by both
+    )

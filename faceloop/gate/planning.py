@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from scipy.special import ndtri
+
+from faceloop.statistics.estimates import Difference
 
 
 class Side(NamedTuple):
@@ -15,7 +17,7 @@ class Side(NamedTuple):
 
 
 def faces_to_settle(
-    compared: dict[str, Any], delta: dict[str, float], sides: Sequence[Side], power: float
+    n: int, delta: Difference, confidence: float, sides: Sequence[Side], power: float
 ) -> int:
     """Return how many more faces would settle a question on its nearer side, at least 1.
 
@@ -25,16 +27,17 @@ def faces_to_settle(
     the number is enough.
 
     Args:
-        compared: n and confidence, as `evaluation.compare` returns.
-        delta: the metric's difference with its interval.
+        n: faces that were compared.
+        delta: the metric's difference.
+        confidence: of its interval.
         sides: those with no positive distance cannot settle it.
         power: chance to settle if the true difference is the one seen.
     """
-    z_shown = ndtri((1 + compared["confidence"]) / 2)
-    error = (delta["high"] - delta["low"]) / 2 / z_shown
+    z_shown = ndtri((1 + confidence) / 2)
+    error = (delta.high - delta.low) / 2 / z_shown
     needed = [
         ((ndtri((1 + side.confidence) / 2) + ndtri(power)) * error / side.distance) ** 2
         for side in sides
         if side.distance > 0
     ]
-    return max(1, math.ceil(compared["n"] * (min(needed) - 1)))
+    return max(1, math.ceil(n * (min(needed) - 1)))

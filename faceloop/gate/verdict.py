@@ -3,25 +3,32 @@
 Its tests and error rates are explained, and measured, in docs/why/gate.md.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from faceloop.evaluation.evaluation_figures import (
+    Comparison,
+    IterationFigures,
+    PredictionAgreement,
+    WholeBatchFigures,
+)
+from faceloop.gate.gate_figures import Verdict
 from faceloop.gate.params import Gate
 from faceloop.gate.planning import Side, faces_to_settle
+from faceloop.statistics.estimates import Difference
 from faceloop.statistics.intervals import Error, share_interval
 
 
 class Evidence(NamedTuple):
     """What the gate looks at.
 
-    `overfit` and `iteration` are what the eval stages wrote; `queued` and `answered` count the
-    candidate round's faces, `votes` all that was ever labelled, `looks` how often the gate was
-    asked so far, `without_gain` the rounds in a row before this one that counted as without gain;
-    `pool_left` counts the faces that may still be asked about, and `unseen_left` those of them that
-    could validate a model.
+    `queued` and `answered` count the candidate round's faces, `votes` all that was ever labelled,
+    `looks` how often the gate was asked so far, `without_gain` the rounds in a row before this one
+    that counted as without gain; `pool_left` counts the faces that may still be asked about, and
+    `unseen_left` those of them that could validate a model.
     """
 
-    overfit: dict[str, Any]
-    iteration: dict[str, Any]
+    overfit: Comparison
+    iteration: IterationFigures
     queued: int
     answered: int
     votes: int
@@ -39,61 +46,68 @@ class Finding(NamedTuple):
     more_labels: int = 0
 
 
-def judge(evidence: Evidence, gate: Gate) -> dict[str, Any]:
-    """Return the verdict, its reasons in words, and how many more labels an open question wants.
+class Judgement(NamedTuple):
+    """A verdict on a round; its fields are those of GateFigures."""
 
-    Returns:
-        verdict (start, continue, stop, target_met, undecided), reasons, rejected (the round
-        over-fits: its faces stay out of training), more_labels (validation faces that would
-        probably settle an open gain; 0 where it is not open), without_gain (rounds in a row).
-    """
+    verdict: Verdict
+    reasons: list[str]
+    without_gain: int
+    rejected: bool = False
+    more_labels: int = 0
+
+
+def judge(evidence: Evidence, gate: Gate) -> Judgement:
+    """Return the verdict, its reasons in words, and how many more labels an open question wants."""
     if evidence.answered == 0:
-        return _verdict("start", ["nothing of this round is labelled yet"], evidence.without_gain)
+        return Judgement("start", ["nothing of this round is labelled yet"], evidence.without_gain)
     if evidence.answered < evidence.queued:
         missing = evidence.queued - evidence.answered
         reason = f"{missing} of the round's {evidence.queued} faces lack a vote"
-        return _verdict("undecided", [reason], evidence.without_gain)
+        return Judgement("undecided", [reason], evidence.without_gain)
     kept, gains = knowledge_kept(evidence.overfit, gate), data_helps(evidence.iteration, gate)
-    target = target_reached(evidence.iteration, gate)
-    open_and_settled = gains.answer == "unknown" and _settled(evidence.iteration, gate)
+    target = target_reached(evidence.iteration.whole_batch, gate)
+    open_and_settled = gains.answer == "unknown" and _settled(
+        evidence.iteration.pool_agreement, gate
+    )
     idle = evidence.without_gain + 1 if gains.answer == "no" or open_and_settled else 0
     reasons = [kept.reason, gains.reason, target.reason, *_beside(evidence, gate)]
     if kept.answer == "no":
-        return _verdict("stop", [*reasons, "the round over-fits and is rejected"], idle, True)
+        reasons.append("the round over-fits and is rejected")
+        return Judgement("stop", reasons, idle, rejected=True)
     if gains.answer == "none":
-        return _verdict("undecided", reasons, idle)
+        return Judgement("undecided", reasons, idle)
     if target.answer == "yes":
-        return _verdict("target_met", reasons, idle)
+        return Judgement("target_met", reasons, idle)
     if end := _end(evidence, gate, gains, idle):
-        return _verdict("stop", [*reasons, end], idle, more_labels=gains.more_labels)
+        return Judgement("stop", [*reasons, end], idle, more_labels=gains.more_labels)
     if idle:
         of = "" if gate.patience is None else f" of {gate.patience} that end the loop"
         reasons.append(f"without gain for {idle} rounds in a row{of}")
     if "unknown" in (kept.answer, gains.answer):
-        return _verdict("undecided", reasons, idle, more_labels=gains.more_labels)
-    return _verdict("continue", reasons, idle)
+        return Judgement("undecided", reasons, idle, more_labels=gains.more_labels)
+    return Judgement("continue", reasons, idle)
 
 
-def knowledge_kept(overfit: dict[str, Any], gate: Gate) -> Finding:
+def knowledge_kept(overfit: Comparison, gate: Gate) -> Finding:
     """Is old knowledge kept? Paired non-inferiority with the margin `gate.overfit_margin`.
 
     Lost is what the swap test proves at the level of one look; kept, an interval above the margin.
     """
-    if overfit["n"] == 0:
+    if overfit.delta is None:
         return Finding(
             "none", "no over-fitting set: nothing was labelled in an earlier outer iteration"
         )
-    delta, margin = overfit["delta"][gate.metric], gate.overfit_margin
-    shown = f"over-fitting set, n = {overfit['n']}: {gate.metric} {_change(delta)}"
-    if delta["low"] > -margin:
+    delta, margin = overfit.delta[gate.metric], gate.overfit_margin
+    shown = f"over-fitting set, n = {overfit.n}: {gate.metric} {_change(delta)}"
+    if delta.low > -margin:
         return Finding(
             "yes", f"{shown}: old knowledge is kept (a loss over {margin:g} is ruled out)"
         )
-    if delta["value"] < 0 and delta["p_loss"] <= level(gate):
-        return Finding("no", f"{shown}, p = {delta['p_loss']:.2g}: old knowledge is lost")
-    sides = [Side(delta["value"] + margin, overfit["confidence"])]
-    sides.append(Side(-delta["value"], 1 - 2 * level(gate)))
-    more = faces_to_settle(overfit, delta, sides, gate.power)
+    if delta.value < 0 and delta.p_loss <= level(gate):
+        return Finding("no", f"{shown}, p = {delta.p_loss:.2g}: old knowledge is lost")
+    sides = [Side(delta.value + margin, overfit.confidence)]
+    sides.append(Side(-delta.value, 1 - 2 * level(gate)))
+    more = faces_to_settle(overfit.n, delta, overfit.confidence, sides, gate.power)
     return Finding(
         "unknown",
         f"{shown}: kept or lost is open; {more} more such faces would probably tell (the set is "
@@ -102,22 +116,22 @@ def knowledge_kept(overfit: dict[str, Any], gate: Gate) -> Finding:
     )
 
 
-def data_helps(iteration: dict[str, Any], gate: Gate) -> Finding:
+def data_helps(iteration: Comparison, gate: Gate) -> Finding:
     """Does the new data still help? Paired superiority; a gain below `gate.min_gain` is none.
 
     A gain is what the swap test proves at the level of one look; none, an interval below min_gain.
     """
-    if iteration["n"] == 0:
+    if iteration.delta is None:
         return Finding("none", "no validation face: this round's labels cannot be judged")
-    delta = iteration["delta"][gate.metric]
-    shown = f"validation set, n = {iteration['n']}: {gate.metric} {_change(delta)}"
-    if delta["value"] > 0 and delta["p_gain"] <= level(gate):
-        return Finding("yes", f"{shown}, p = {delta['p_gain']:.2g}: the new labels help")
-    if delta["high"] < gate.min_gain:
+    delta = iteration.delta[gate.metric]
+    shown = f"validation set, n = {iteration.n}: {gate.metric} {_change(delta)}"
+    if delta.value > 0 and delta.p_gain <= level(gate):
+        return Finding("yes", f"{shown}, p = {delta.p_gain:.2g}: the new labels help")
+    if delta.high < gate.min_gain:
         return Finding("no", f"{shown}: the new labels gain less than {gate.min_gain:g}")
-    sides = [Side(gate.min_gain - delta["value"], iteration["confidence"])]
-    sides.append(Side(delta["value"], 1 - 2 * level(gate)))
-    more = faces_to_settle(iteration, delta, sides, gate.power)
+    sides = [Side(gate.min_gain - delta.value, iteration.confidence)]
+    sides.append(Side(delta.value, 1 - 2 * level(gate)))
+    more = faces_to_settle(iteration.n, delta, iteration.confidence, sides, gate.power)
     return Finding(
         "unknown",
         f"{shown}: gain or none is open; {more} more such faces would probably tell",
@@ -125,17 +139,16 @@ def data_helps(iteration: dict[str, Any], gate: Gate) -> Finding:
     )
 
 
-def target_reached(iteration: dict[str, Any], gate: Gate) -> Finding:
+def target_reached(batch: WholeBatchFigures | None, gate: Gate) -> Finding:
     """Is the candidate's figure for the whole batch above the target, at the level of one look?"""
-    batch = iteration.get("whole_batch")
     if batch is None:
         return Finding("no", "whole batch: too little is labelled to estimate it")
     figure = batch[gate.metric]
-    error = Error(figure["error"], batch["groups"] - 1)
-    low, high = share_interval(figure["value"], error, batch["groups"], 1 - 2 * level(gate))
+    error = Error(figure.error, batch.groups - 1)
+    low, high = share_interval(figure.value, error, batch.groups, 1 - 2 * level(gate))
     met = low >= gate.target
     words = "the target is met" if met else "the target is not yet proven"
-    shown = f"whole batch: {gate.metric} {figure['value']:.3f} [{low:.3f}, {high:.3f}]"
+    shown = f"whole batch: {gate.metric} {figure.value:.3f} [{low:.3f}, {high:.3f}]"
     return Finding("yes" if met else "no", f"{shown} against the target {gate.target:g}: {words}")
 
 
@@ -162,24 +175,23 @@ def _end(evidence: Evidence, gate: Gate, gains: Finding, idle: int) -> str | Non
     return None
 
 
-def _settled(iteration: dict[str, Any], gate: Gate) -> bool:
+def _settled(pool: PredictionAgreement, gate: Gate) -> bool:
     """Return whether predictions on the unlabelled faces have stopped moving.
 
     Of rounds whose gain is open only these count towards `gate.patience`: on faces where both
     models say the same, neither can be the better one.
     """
-    kappa = (iteration.get("pool_agreement") or {}).get("kappa")
-    return kappa is not None and kappa >= gate.settled_kappa
+    return pool.kappa is not None and pool.kappa >= gate.settled_kappa
 
 
 def _beside(evidence: Evidence, gate: Gate) -> list[str]:
     """Return what to know beside the three questions."""
-    notes, pool = [], evidence.iteration.get("pool_agreement")
-    if pool and pool["faces"]:
-        words = "have settled" if _settled(evidence.iteration, gate) else "still move"
+    notes, pool = [], evidence.iteration.pool_agreement
+    if pool.agreement is not None and pool.kappa is not None:
+        words = "have settled" if _settled(pool, gate) else "still move"
         notes.append(
-            f"unlabelled faces, n = {pool['faces']}: both models agree on "
-            f"{pool['agreement']:.3f}, kappa {pool['kappa']:.3f}: predictions {words}"
+            f"unlabelled faces, n = {pool.faces}: both models agree on "
+            f"{pool.agreement:.3f}, kappa {pool.kappa:.3f}: predictions {words}"
         )
     if evidence.looks > gate.looks:
         notes.append(
@@ -189,21 +201,5 @@ def _beside(evidence: Evidence, gate: Gate) -> list[str]:
     return notes
 
 
-def _change(delta: dict[str, float]) -> str:
-    return f"{delta['value']:+.3f} [{delta['low']:+.3f}, {delta['high']:+.3f}]"
-
-
-def _verdict(
-    verdict: str,
-    reasons: list[str],
-    without_gain: int,
-    rejected: bool = False,
-    more_labels: int = 0,
-) -> dict[str, Any]:
-    return {
-        "verdict": verdict,
-        "rejected": rejected,
-        "more_labels": more_labels,
-        "without_gain": without_gain,
-        "reasons": reasons,
-    }
+def _change(delta: Difference) -> str:
+    return f"{delta.value:+.3f} [{delta.low:+.3f}, {delta.high:+.3f}]"

@@ -7,14 +7,17 @@ picked to disagree.
 
 import math
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from faceloop.base.tables import FACE
+from faceloop.labels.label_figures import AgreementFigures, AnnotatorFigures, PairAgreement
 from faceloop.labels.params import MergeLabels
 from faceloop.labels.votes import latest_votes
+from faceloop.statistics.estimates import Estimate
+from faceloop.statistics.kappa import cohen_kappa
 
 PLOTTED = ["annotator", "compared", "agreement"]
 
@@ -23,16 +26,11 @@ class Agreement(NamedTuple):
     """What is known of people's agreement.
 
     Attributes:
-        figures: faces and groups (that several people labelled), alpha (value, low, high; None
-            where it is not defined), kappa (mean over pairs of people, weighted by their faces),
-            pairs, confused (how many pairs of votes gave these two labels), annotators (votes,
-            median_seconds, compared, agreement).
         pairs: a row for every two votes on one face, both ways round; columns one, other.
-        annotators: a row a person; columns annotator, compared, agreement: the share of compared
-            votes that gave the label which most of the others gave.
+        annotators: a row a person; columns annotator, compared, agreement.
     """
 
-    figures: dict[str, Any]
+    figures: AgreementFigures
     pairs: pd.DataFrame
     annotators: pd.DataFrame
 
@@ -68,19 +66,19 @@ def measure_agreement(
     pairs, labels = kappa_by_pair(ballots.votes), pairs_of_labels(ballots.votes)
     names = sorted(set(blind["annotator"]))
     people = {name: about_annotator(name, blind, ballots.votes) for name in names}
-    known = pd.DataFrame(pairs.values(), columns=["faces", "kappa"]).dropna().astype(float)
+    known = [(one.kappa, one.faces) for one in pairs.values() if one.kappa is not None]
     mixed_up = labels[labels["one"] < labels["other"]].agg(" and ".join, axis=1)
-    figures = {
-        "votes": len(blind),
-        "faces": len(ballots.counts),
-        "groups": len(np.unique(ballots.groups)),
-        "alpha": alpha_with_interval(ballots, settings, rng),
-        "kappa": float(np.average(known["kappa"], weights=known["faces"])) if len(known) else None,
-        "pairs": pairs,
-        "confused": mixed_up.value_counts(sort=False).to_dict(),
-        "annotators": people,
-    }
-    rows = [{"annotator": name, **one} for name, one in people.items() if one["compared"]]
+    figures = AgreementFigures(
+        votes=len(blind),
+        faces=len(ballots.counts),
+        groups=len(np.unique(ballots.groups)),
+        alpha=alpha_with_interval(ballots, settings, rng),
+        kappa=sum(kappa * n for kappa, n in known) / sum(n for _, n in known) if known else None,
+        pairs=pairs,
+        confused={str(name): n for name, n in mixed_up.value_counts(sort=False).items()},
+        annotators=people,
+    )
+    rows = [(name, one.compared, one.agreement) for name, one in people.items() if one.compared]
     return Agreement(figures, labels, pd.DataFrame(rows, columns=PLOTTED))
 
 
@@ -106,17 +104,17 @@ def several_people(blind: pd.DataFrame, labelled: pd.DataFrame) -> Ballots:
     return Ballots(votes.assign(others=pd.Series(consensus, dtype="object")), counts, groups)
 
 
-def about_annotator(name: str, blind: pd.DataFrame, shared: pd.DataFrame) -> dict[str, Any]:
+def about_annotator(name: str, blind: pd.DataFrame, shared: pd.DataFrame) -> AnnotatorFigures:
     """Return a person's number of votes, seconds a face, and agreement with the others' label."""
     compared = shared[(shared["annotator"] == name) & shared["others"].notna()]
     seconds = blind.loc[blind["annotator"] == name, "seconds"]
     agreement = (compared["label"] == compared["others"]).mean()
-    return {
-        "votes": len(seconds),
-        "median_seconds": float(seconds.median()) if seconds.notna().any() else None,
-        "compared": len(compared),
-        "agreement": float(agreement) if len(compared) else None,
-    }
+    return AnnotatorFigures(
+        votes=len(seconds),
+        median_seconds=float(seconds.median()) if seconds.notna().any() else None,
+        compared=len(compared),
+        agreement=float(agreement) if len(compared) else None,
+    )
 
 
 def krippendorff_alpha(agreeing: np.ndarray, totals: np.ndarray) -> np.ndarray:
@@ -144,7 +142,7 @@ def _expected_disagreement(totals: np.ndarray) -> np.ndarray:
 
 def alpha_with_interval(
     ballots: Ballots, settings: MergeLabels, rng: np.random.Generator
-) -> dict[str, float] | None:
+) -> Estimate | None:
     """Return alpha with a percentile interval over draws of whole groups, None where undefined.
 
     The interval reaches at least to a disagreement of -ln(1 - confidence) / n_groups: where nobody
@@ -166,24 +164,24 @@ def alpha_with_interval(
     low, high = np.nanquantile(krippendorff_alpha(draws[:, 0], draws[:, 1:]), [tail, 1 - tail])
     reach = -math.log(1 - settings.confidence) / len(names) / _expected_disagreement(total[1:])
     low, high = max(min(low, value - reach), -1.0), min(max(high, value + reach), 1.0)
-    return {"value": value, "low": float(low), "high": float(high)}
+    return Estimate(value=value, low=float(low), high=float(high))
 
 
-def kappa_by_pair(votes: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Return faces, agreement and Cohen's kappa of each two people who share faces.
-
-    Kappa is None where both gave all faces the same one label: nothing is left beyond chance.
-    """
+def kappa_by_pair(votes: pd.DataFrame) -> dict[str, PairAgreement]:
+    """Return how well each two people agree who share faces."""
     labels = votes.pivot(index=FACE, columns="annotator", values="label")
     pairs = {}
     for one, other in combinations(labels, 2):
         both = labels[[one, other]].dropna()
         if len(both):
-            alike = float((both[one] == both[other]).mean())
-            shares = [both[name].value_counts(normalize=True) for name in (one, other)]
-            by_chance = float(shares[0].mul(shares[1], fill_value=0).sum())
-            kappa = (alike - by_chance) / (1 - by_chance) if by_chance < 1 else None
-            pairs[f"{one} and {other}"] = {"faces": len(both), "agreement": alike, "kappa": kappa}
+            names = sorted({*both[one], *both[other]})
+            counts = pd.crosstab(both[one], both[other])
+            counts = counts.reindex(index=names, columns=names, fill_value=0)
+            pairs[f"{one} and {other}"] = PairAgreement(
+                faces=len(both),
+                agreement=float((both[one] == both[other]).mean()),
+                kappa=cohen_kappa(counts.to_numpy()),
+            )
     return pairs
 
 

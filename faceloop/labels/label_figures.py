@@ -1,60 +1,84 @@
-"""Figures of the labels: how many of what, how well people agree, what could not be used."""
+"""What merge_labels writes: figures of the labels, and how well people agree."""
 
-from typing import Any
-
-import pandas as pd
-
-from faceloop.labels.assignment import is_answered
-from faceloop.labels.columns import NOT_A_FACE, UNRESOLVED, UNSURE
-from faceloop.labels.merging import Merged
-from faceloop.labels.params import Merging
-from faceloop.pool.queue import extensions
+from faceloop.base.records import Record, RoundRecord
+from faceloop.statistics.estimates import Estimate
 
 
-def summarise_labels(
-    merged: Merged, queues: pd.DataFrame, round_name: str, settings: Merging
-) -> dict[str, Any]:
-    """Return counts by class, split and round, agreement, and votes moved or left without a face.
+class PairAgreement(Record):
+    """Two people on the faces that both labelled: how many, the share alike, and Cohen's kappa."""
 
-    `adjudications` are rows, `adjudicated` the faces that they settle, `conflicts_open` those that
-    people disagree on and nobody has settled. Agreement is the share of agreeing pairs of votes,
-    over faces with two votes or more; None where there is none.
+    faces: int
+    agreement: float
+    kappa: float | None
+
+
+class AnnotatorFigures(Record):
+    """One person's votes.
+
+    median_seconds: a face; None where the votes were not timed.
+    compared: votes on faces of which the others say something.
+    agreement: the share of these that gave the label which most of the others gave.
     """
-    labelled, placed = merged.labelled, merged.placed
-    counts = labelled["label"].value_counts()
-    pairs = labelled["agreement"].dropna()
-    moved = (placed["face_id"] != placed["asked_id"]) & (placed["face_id"] != "")
-    return {
-        "round": round_name,
-        "faces": len(labelled),
-        "votes": len(placed),
-        "annotators": int(placed["annotator"].nunique()),
-        "by_class": {name: int(counts.get(name, 0)) for name in settings.classes},
-        **{name: int(counts.get(name, 0)) for name in (UNSURE, NOT_A_FACE, UNRESOLVED)},
-        "by_split": {
-            name: int((labelled["split"] == name).sum())
-            for name in ("train", "overfit", "validation", "unused")
-        },
-        "by_round": {
-            str(name): _round_figures(queue, placed[placed["round"] == name])
-            for name, queue in queues.groupby("round", sort=True)
-        },
-        "agreement": float(pairs.mean()) if len(pairs) else None,
-        "faces_with_several_votes": len(pairs),
-        "adjudications": len(merged.adjudications),
-        "adjudications_unplaced": int((merged.adjudications["face_id"] == "").sum()),
-        "adjudicated": len(merged.decided),
-        "conflicts_open": len(merged.conflicts),
-        "re_anchored": int(moved.sum()),
-        "unplaced": int((placed["face_id"] == "").sum()),
-    }
+
+    votes: int
+    median_seconds: float | None
+    compared: int
+    agreement: float | None
 
 
-def _round_figures(queue: pd.DataFrame, votes: pd.DataFrame) -> dict[str, int]:
-    return {
-        "queued": len(queue),
-        "answered": int(is_answered(queue, votes).sum()),
-        "votes": len(votes),
-        "validation": int((queue["purpose"] == "validation").sum()),
-        "extensions": extensions(queue["reason"]),
-    }
+class AgreementFigures(Record):
+    """How well people agree where they voted blind.
+
+    faces, groups: that several people labelled; photos and tracks of theirs.
+    alpha: Krippendorff's; None where it is not defined.
+    kappa: the mean over pairs of people, weighted by their faces.
+    confused: how many pairs of votes gave these two labels.
+    """
+
+    votes: int
+    faces: int
+    groups: int
+    alpha: Estimate | None
+    kappa: float | None
+    pairs: dict[str, PairAgreement]
+    confused: dict[str, int]
+    annotators: dict[str, AnnotatorFigures]
+
+
+class QueueFigures(Record):
+    """One round's queue and votes; extensions: how often it was made longer."""
+
+    queued: int
+    answered: int
+    votes: int
+    validation: int
+    extensions: int
+
+
+class LabelFigures(RoundRecord):
+    """The labels up to a round.
+
+    agreement: the share of agreeing pairs of votes, over faces with two votes or more.
+    adjudications: rows; adjudicated: the faces that they settle; conflicts_open: those that people
+    disagree on and nobody has settled.
+    re_anchored, unplaced: votes whose face has another id now, and that found none.
+    """
+
+    faces: int
+    votes: int
+    annotators: int
+    by_class: dict[str, int]
+    unsure: int
+    not_a_face: int
+    unresolved: int
+    by_split: dict[str, int]
+    by_round: dict[str, QueueFigures]
+    agreement: float | None
+    faces_with_several_votes: int
+    adjudications: int
+    adjudications_unplaced: int
+    adjudicated: int
+    conflicts_open: int
+    re_anchored: int
+    unplaced: int
+    blind: AgreementFigures

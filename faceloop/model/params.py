@@ -7,7 +7,7 @@ from pydantic import Field
 from faceloop.base.blocks import Block, Part, Positive
 
 
-class Embedder(Part):
+class EmbedderName(Part):
     """Which embedding a head is trained on."""
 
     model: str

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from faceloop.statistics.estimates import ClassFigures
+
 METRICS = ("accuracy", "macro_f1", "balanced_accuracy")
 
 
@@ -80,19 +82,20 @@ def class_rates(confusion: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def per_class(confusion: np.ndarray, classes: Sequence[str]) -> dict[str, dict[str, float]]:
+def per_class(confusion: np.ndarray, classes: Sequence[str]) -> dict[str, ClassFigures]:
     """Return precision, recall, F1 and number of faces of each class."""
     hits = np.diagonal(confusion)
     true, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
-    table = {
-        "precision": _divide(hits, predicted),
-        "recall": _divide(hits, true),
-        "f1": _divide(2 * hits, true + predicted),
-        "n": np.rint(true).astype(int),
-    }
+    precision, recall = _divide(hits, predicted), _divide(hits, true)
+    f1 = _divide(2 * hits, true + predicted)
     return {
-        name: {figure: values[place].item() for figure, values in table.items()}
-        for place, name in enumerate(classes)
+        name: ClassFigures(
+            precision=float(precision[at]),
+            recall=float(recall[at]),
+            f1=float(f1[at]),
+            n=round(true[at]),
+        )
+        for at, name in enumerate(classes)
     }
 
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import stdtrit
 
+from faceloop.statistics.estimates import Estimate
+
 
 def deviation(draws: np.ndarray, n_groups: int) -> float:
     """Return the standard error from bootstrap draws of n groups, free of its bias.
@@ -62,6 +64,12 @@ def share_interval(
     middle = (value + t2 / (2 * size)) / (1 + t2 / size)
     half = math.sqrt(t2 * (spread / size + t2 / (4 * size**2))) / (1 + t2 / size)
     return max(middle - half, 0.0), min(middle + half, 1.0)
+
+
+def share_estimate(value: float, error: Error, n_groups: int, confidence: float) -> Estimate:
+    """Return a figure in [0, 1] with its `share_interval`."""
+    low, high = share_interval(value, error, n_groups, confidence)
+    return Estimate(value=value, low=low, high=high)
 
 
 def difference_interval(

@@ -3,15 +3,14 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
-from faceloop.balance.batch_balance import chance_weights
+from faceloop.balance.batch_faces import chance_weights
 from faceloop.balance.known_sources import read_sources
 from faceloop.base.errors import FaceloopError
 from faceloop.base.rounds import PRIOR, rounds_up_to
-from faceloop.base.storage import LABELLED_DIR, METRICS_DIR, read_csv, read_json
+from faceloop.base.storage import LABELLED_DIR, METRICS_DIR, read_csv, read_record
 from faceloop.base.tables import FACE
 from faceloop.commands.repository.git import ask_git
 from faceloop.commands.rounds.next_round import require_fresh
@@ -19,6 +18,8 @@ from faceloop.commands.rounds.state import read_state
 from faceloop.commands.settings import Settings
 from faceloop.crops.boxes import BOX
 from faceloop.crops.face_table import read_faces
+from faceloop.evaluation.evaluation_figures import Comparison, IterationFigures
+from faceloop.gate.gate_figures import GateFigures
 from faceloop.labels.adjudication_files import RoundTables
 from faceloop.labels.merging import what_stands
 from faceloop.labels.vote_files import known_rounds
@@ -52,9 +53,9 @@ class Contents:
     faces: pd.DataFrame
     left_out: int
     votes: pd.DataFrame
-    gate: dict[str, Any]
-    overfit: dict[str, Any]
-    iteration: dict[str, Any]
+    gate: GateFigures
+    overfit: Comparison
+    iteration: IterationFigures
     head: Head
     drawn: pd.DataFrame
     commit: tuple[str, str] | None
@@ -75,7 +76,7 @@ def read_contents() -> Contents:
     require_fresh(state)
     if state.gate is None or state.queue.empty:
         raise FaceloopError("no labelled round to release yet: 'faceloop status' tells what is due")
-    settings, role = state.settings, "accepted" if state.gate["rejected"] else "candidate"
+    settings, role = state.settings, "accepted" if state.gate.rejected else "candidate"
     name = getattr(settings.rounds, role)
     if name == PRIOR:
         raise FaceloopError("the only labelled round was rejected: nothing can be released")
@@ -95,8 +96,8 @@ def read_contents() -> Contents:
         left_out=len(labelled) - len(kept),
         votes=said.votes[~said.votes["round"].isin(settings.rounds.rejected)],
         gate=state.gate,
-        overfit=read_json(METRICS_DIR / "overfit.json"),
-        iteration=read_json(METRICS_DIR / "iteration.json"),
+        overfit=read_record(Comparison, METRICS_DIR / "overfit.json"),
+        iteration=read_record(IterationFigures, METRICS_DIR / "iteration.json"),
         head=head,
         drawn=_held_out_draws(faces, name, head, settings),
         commit=clean_commit(),

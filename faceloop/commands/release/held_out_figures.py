@@ -1,26 +1,46 @@
 """Figures of a released model on faces it did not learn from: by class, by group, by confidence."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from faceloop.evaluation.comparison import errors, with_intervals
+from faceloop.commands.release.model_facts import Certain
+from faceloop.evaluation.comparison import errors, estimates_of
 from faceloop.evaluation.params import Evaluation
 from faceloop.statistics.confusion import confusion_by_group, figures
-from faceloop.statistics.intervals import Error, deviation, share_interval
+from faceloop.statistics.estimates import Estimate
+from faceloop.statistics.intervals import Error, deviation, share_estimate
 from faceloop.statistics.resampling import bootstrap_confusions
 
 LEAST_FACES = 20  # fewer say more about the people in them than about the model
 
 
+class ClassEstimates(NamedTuple):
+    """Estimates for one class of n faces; None where no face tells anything about one."""
+
+    n: int
+    precision: Estimate | None
+    recall: Estimate | None
+    f1: Estimate | None
+
+
+class SourceEstimates(NamedTuple):
+    """Estimates on the faces of one kind of source, such as country fr."""
+
+    column: str
+    value: str
+    n: int
+    groups: int
+    accuracy: Estimate
+    macro_f1: Estimate
+
+
 def class_figures(
     faces: pd.DataFrame, n_classes: int, settings: Evaluation, rng: np.random.Generator
-) -> list[dict[str, Any]]:
-    """Return `n` and precision, recall and F1 of each class, with group-bootstrap intervals.
-
-    A figure that no face tells anything about is None.
+) -> list[ClassEstimates]:
+    """Return precision, recall and F1 of each class, with group-bootstrap intervals.
 
     Args:
         faces: columns truth, predicted (indices into the classes) and group.
@@ -32,24 +52,23 @@ def class_figures(
     drawn = rng.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), settings.bootstrap)
     confusions = np.tensordot(drawn, counts, axes=1)
     points, draws = _rates(counts.sum(axis=0)), _rates(confusions)
-    return [
-        {"n": int(counts[:, at].sum())}
-        | {
-            name: None
-            if np.isnan(points[name][at])
-            else _rate(points[name][at], draws[name][:, at], groups, settings.confidence)
+    found = []
+    for at in range(n_classes):
+        rates = (
+            _rate(points[name][at], draws[name][:, at], int(about.sum()), settings.confidence)
             for name in points
-            for groups in [int(_about(counts, at, name).sum())]
-        }
-        for at in range(n_classes)
-    ]
+            for about in [_about(counts, at, name)]
+        )
+        found.append(ClassEstimates(int(counts[:, at].sum()), *rates))
+    return found
 
 
-def _rate(point: float, draws: np.ndarray, n_groups: int, confidence: float) -> dict[str, float]:
-    """Return a rate with its interval; draws in which it is 0 / 0 tell nothing."""
+def _rate(point: float, draws: np.ndarray, n_groups: int, confidence: float) -> Estimate | None:
+    """Return a rate with its interval; one that is 0 / 0, or draws of it, tell nothing."""
+    if np.isnan(point):
+        return None
     error = Error(deviation(draws[~np.isnan(draws)], n_groups), n_groups - 1)
-    low, high = share_interval(float(point), error, n_groups, confidence)
-    return {"value": float(point), "low": low, "high": high}
+    return share_estimate(float(point), error, n_groups, confidence)
 
 
 def _counts(faces: pd.DataFrame, n_classes: int) -> np.ndarray:
@@ -81,7 +100,7 @@ def figures_by_value(
     n_classes: int,
     settings: Evaluation,
     rng: np.random.Generator,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[SourceEstimates]:
     """Yield accuracy and macro-F1 for each kind of source; those of few faces are left out.
 
     Args:
@@ -90,9 +109,6 @@ def figures_by_value(
         n_classes: number of classes.
         settings: bootstrap and confidence.
         rng: of the bootstrap.
-
-    Yields:
-        column, value, n, groups, and accuracy and macro_f1 with value, low, high.
     """
     for column in kinds:
         for value in sorted(set(kinds[column]) - {""}):
@@ -103,20 +119,13 @@ def figures_by_value(
             (draws,) = bootstrap_confusions([counts], settings.bootstrap, rng)
             points = figures(counts.sum(axis=0))
             spread = errors(draws, counts, rng)
-            found = with_intervals(points, spread, len(counts), settings.confidence)
-            yield {
-                "column": column,
-                "value": value,
-                "n": len(some),
-                "groups": len(counts),
-                **{name: found[name] for name in ("accuracy", "macro_f1")},
-            }
+            found = estimates_of(points, spread, len(counts), settings.confidence)
+            rates = found["accuracy"], found["macro_f1"]
+            yield SourceEstimates(str(column), value, len(some), len(counts), *rates)
 
 
-def certain_above(
-    confidence: np.ndarray, is_right: np.ndarray, precision: float
-) -> dict[str, float] | None:
-    """Return the least confidence at and above which predictions are right often enough.
+def certain_above(confidence: np.ndarray, is_right: np.ndarray, precision: float) -> Certain | None:
+    """Return from which confidence on predictions are right often enough.
 
     Args:
         confidence: the winning class's probability of n held-out faces.
@@ -124,8 +133,7 @@ def certain_above(
         precision: how often they must be right, such as 0.95.
 
     Returns:
-        threshold; faces at or above it, the share of all that they are, and how often they are
-        right; None where no threshold that leaves LEAST_FACES does it.
+        None where no threshold that leaves LEAST_FACES does it.
     """
     order = np.argsort(-confidence, kind="stable")
     kept = np.arange(1, len(order) + 1)
@@ -135,9 +143,9 @@ def certain_above(
     if not len(good):
         return None
     at = int(good[-1])
-    return {
-        "threshold": float(confidence[order[at]]),
-        "faces": at + 1,
-        "share": (at + 1) / len(order),
-        "precision": float(right[at]),
-    }
+    return Certain(
+        threshold=float(confidence[order[at]]),
+        faces=at + 1,
+        share=(at + 1) / len(order),
+        precision=float(right[at]),
+    )

@@ -2,11 +2,11 @@
 
 import html
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from faceloop.commands.release.contents import Contents
+from faceloop.statistics.estimates import Estimate
 
 USES = {
     "intended": (
@@ -28,7 +28,7 @@ def filled(template: str, contents: Contents, **values: object) -> str:
     return text.format(
         classes=", ".join(map(escaped, contents.settings.classes)),
         origin=origin(contents),
-        standing=standing(contents),
+        standing=target_standing(contents),
         **USES,
         **values,
     )
@@ -47,11 +47,11 @@ def table(header: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def figure(found: Mapping[str, Any] | None) -> str | None:
-    """Return `0.886 (0.778 to 0.971)` of a value with low and high."""
+def figure(found: Estimate | None) -> str | None:
+    """Return `0.886 (0.778 to 0.971)` of an estimate."""
     if found is None:
         return None
-    return f"{found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
+    return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
 
 
 def origin(contents: Contents) -> str:
@@ -62,17 +62,17 @@ def origin(contents: Contents) -> str:
     return f"Made with faceloop: round {contents.round}, {where}."
 
 
-def standing(contents: Contents) -> str:
+def target_standing(contents: Contents) -> str:
     """Return where the loop stood: whether the target is met, and why not."""
     gate = contents.gate
     if contents.role == "accepted":
         return (
-            f"**Round {gate['round']} was rejected, since it lost old knowledge. This is the one\n"
+            f"**Round {gate.round} was rejected, since it lost old knowledge. This is the one\n"
             "before it; whether that meets the target was not judged.**"
         )
-    wanted = f"{escaped(gate['metric'])} above {gate['target']:g}"
-    if gate["verdict"] == "target_met":
+    wanted = f"{escaped(gate.metric)} above {gate.target:g}"
+    if gate.verdict == "target_met":
         return f"The target, {wanted}, is met by the whole interval."
-    reasons = "\n".join(f"- {escaped(reason)}" for reason in gate["reasons"])
-    verdict = escaped(gate["verdict"])
+    reasons = "\n".join(f"- {escaped(reason)}" for reason in gate.reasons)
+    verdict = escaped(gate.verdict)
     return f"**The target, {wanted}, is not met.** The loop says {verdict}:\n\n{reasons}"

@@ -3,16 +3,16 @@
 import importlib.metadata
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from faceloop.balance.class_shares import RandomLabels, class_means
 from faceloop.base.digest import sha256_of
 from faceloop.base.randomness import generator
-from faceloop.base.storage import write_array, write_json
+from faceloop.base.storage import write_array, write_record
 from faceloop.commands.release.contents import Contents
 from faceloop.commands.release.held_out_figures import certain_above
+from faceloop.commands.release.model_facts import CalibrationFacts, EmbedderFacts, ModelFacts
 from faceloop.commands.release.onnx_head import onnx_of
 from faceloop.model.head import p_columns
 from faceloop.model.head_files import MODELS_DIR
@@ -22,32 +22,32 @@ CERTAIN = 0.95  # how often a prediction must be right to be called certain
 CALIBRATION, DRAWS = "calibration.npy", 2000
 
 
-def describe_model(contents: Contents) -> dict[str, Any]:
-    """Return model.json: all that `faceloop predict` needs beside the head."""
+def describe_model(contents: Contents) -> ModelFacts:
+    """Return model.json."""
     settings, drawn = contents.settings, contents.drawn
     weights = weights_path(settings.embed.model)
     confidence = drawn["confidence"].to_numpy(dtype=float)
     of_class = np.bincount(drawn["truth"].to_numpy(dtype=np.int64), minlength=len(settings.classes))
     is_right = (drawn["truth"] == drawn["predicted"]).to_numpy(dtype=bool)
-    return {
-        "faceloop": importlib.metadata.version("faceloop"),
-        "round": contents.round,
-        "commit": contents.commit[0] if contents.commit else None,
-        "classes": settings.classes,
-        "head": "head.safetensors",
-        "embedder": {
-            "model": settings.embed.model,
-            "sha256": sha256_of(weights) if weights.is_file() else None,
-        },
-        "extract_faces": settings.extract_faces.model_dump(),
-        "embed": settings.embed.model_dump(),
-        "certain": certain_above(confidence, is_right, CERTAIN),
-        "calibration": {
-            "faces": len(drawn),
-            "groups": int(drawn["group"].nunique()),
-            "of_class": dict(zip(settings.classes, of_class.tolist(), strict=True)),
-        },
-    }
+    return ModelFacts(
+        faceloop=importlib.metadata.version("faceloop"),
+        round=contents.round,
+        commit=contents.commit[0] if contents.commit else None,
+        classes=settings.classes,
+        head="head.safetensors",
+        embedder=EmbedderFacts(
+            model=settings.embed.model,
+            sha256=sha256_of(weights) if weights.is_file() else None,
+        ),
+        extract_faces=settings.extract_faces,
+        embed=settings.embed,
+        certain=certain_above(confidence, is_right, CERTAIN),
+        calibration=CalibrationFacts(
+            faces=len(drawn),
+            groups=int(drawn["group"].nunique()),
+            of_class=dict(zip(settings.classes, of_class.tolist(), strict=True)),
+        ),
+    )
 
 
 def calibration(contents: Contents) -> np.ndarray:
@@ -67,12 +67,12 @@ def calibration(contents: Contents) -> np.ndarray:
     return class_means(by_chance, DRAWS, rng).astype(np.float32)
 
 
-def write_model(contents: Contents, folder: Path) -> dict[str, Any]:
+def write_model(contents: Contents, folder: Path) -> ModelFacts:
     """Write the model's files but for its card; return what model.json says."""
     about = describe_model(contents)
     folder.mkdir()
-    shutil.copyfile(MODELS_DIR / f"{contents.round}.safetensors", folder / about["head"])
+    shutil.copyfile(MODELS_DIR / f"{contents.round}.safetensors", folder / about.head)
     (folder / "head.onnx").write_bytes(onnx_of(contents.head))
     write_array(calibration(contents), folder / CALIBRATION)
-    write_json(about, folder / "model.json")
+    write_record(about, folder / "model.json")
     return about

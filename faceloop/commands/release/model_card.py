@@ -1,7 +1,5 @@
 """The model card (Mitchell et al. 2019, Model Cards for Model Reporting), filled from figures."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -10,10 +8,12 @@ from faceloop.commands.release.contents import Contents, kinds_of_source
 from faceloop.commands.release.held_out_figures import LEAST_FACES, class_figures, figures_by_value
 from faceloop.commands.release.markdown import escaped, figure, filled, table
 from faceloop.commands.release.model import CERTAIN
+from faceloop.commands.release.model_facts import Certain, ModelFacts
+from faceloop.evaluation.evaluation_figures import Comparison
 from faceloop.statistics.confusion import METRICS
 
 
-def model_card(contents: Contents, about: dict[str, Any]) -> str:
+def model_card(contents: Contents, about: ModelFacts) -> str:
     """Return README.md of the model.
 
     Args:
@@ -26,8 +26,8 @@ def model_card(contents: Contents, about: dict[str, Any]) -> str:
         contents,
         trained=int((contents.faces["split"] == "train").sum()),
         weighted="balanced by class" if train.class_weight == "balanced" else "all weighted alike",
-        embedder=about["embedder"]["model"],
-        sha256=about["embedder"]["sha256"],
+        embedder=about.embedder.model,
+        sha256=about.embedder.sha256,
         crop_px=extraction.crop_px,
         margin=f"{extraction.margin:g}",
         level=f"{contents.settings.eval_iteration.confidence:.0%}",
@@ -36,7 +36,7 @@ def model_card(contents: Contents, about: dict[str, Any]) -> str:
         groups=contents.drawn["group"].nunique(),
         by_class=_by_class(contents),
         confusion=_confusion(contents),
-        threshold=_threshold(about["certain"], len(contents.drawn)),
+        threshold=_threshold(about.certain, len(contents.drawn)),
         least=LEAST_FACES,
         by_source=_by_source(contents),
         thin=_thin(contents),
@@ -44,14 +44,14 @@ def model_card(contents: Contents, about: dict[str, Any]) -> str:
 
 
 def _headline(contents: Contents) -> str:
-    sets = {
+    sets: dict[str, Comparison] = {
         "validation set, drawn at random in the last round": contents.iteration,
         "over-fitting set, from earlier outer iterations": contents.overfit,
     }
     rows = [
-        [name, found["n"], found["groups"], *(figure(found[contents.role][m]) for m in METRICS)]
+        [name, found.n, found.groups, *(figure(of_model[m]) for m in METRICS)]
         for name, found in sets.items()
-        if found["n"]
+        if (of_model := getattr(found, contents.role)) is not None
     ]
     return table(["faces that it did not learn from", "faces", "groups", *METRICS], rows)
 
@@ -63,7 +63,7 @@ def _by_class(contents: Contents) -> str:
     rng = generator(contents.settings.seed, "model_card", contents.round)
     found = class_figures(contents.drawn, len(classes), settings, rng)
     rows = [
-        [name, one["n"], *(figure(one[m]) for m in ("precision", "recall", "f1"))]
+        [name, one.n, *map(figure, (one.precision, one.recall, one.f1))]
         for name, one in zip(classes, found, strict=True)
     ]
     return table(["class", "faces", "precision", "recall", "F1"], rows)
@@ -77,15 +77,15 @@ def _confusion(contents: Contents) -> str:
     return table(["", *classes], rows)
 
 
-def _threshold(certain: dict[str, Any] | None, n: int) -> str:
+def _threshold(certain: Certain | None, n: int) -> str:
     if certain is None:
         return (
             f"No confidence that at least {LEAST_FACES} of these {n} faces reach is right "
             f"{CERTAIN:.0%} of the time:\ntake every single prediction as uncertain."
         )
     return (
-        f"At a confidence of {certain['threshold']:.3f} or more, {certain['precision']:.3f} of "
-        f"predictions are right: {certain['faces']} of these\n{n} faces. `faceloop predict` calls "
+        f"At a confidence of {certain.threshold:.3f} or more, {certain.precision:.3f} of "
+        f"predictions are right: {certain.faces} of these\n{n} faces. `faceloop predict` calls "
         "the others uncertain. The threshold was chosen on these very faces:\non new ones expect "
         "a little less."
     )
@@ -97,8 +97,8 @@ def _by_source(contents: Contents) -> str:
     settings, n_classes = contents.settings.eval_iteration, len(contents.settings.classes)
     rows = []
     for one in figures_by_value(contents.drawn, kinds, n_classes, settings, rng):
-        rates = (figure(one["accuracy"]), figure(one["macro_f1"]))
-        rows.append([one["column"], one["value"], one["n"], one["groups"], *rates])
+        rates = (figure(one.accuracy), figure(one.macro_f1))
+        rows.append([one.column, one.value, one.n, one.groups, *rates])
     if not rows:
         return "There is none: `data/sources/<batch>.csv` tells of no such kind."
     return table(["what", "value", "faces", "groups", "accuracy", "macro_f1"], rows)

@@ -75,7 +75,7 @@ class Classifier:
     @property
     def has_other_weights(self) -> bool:
         """Whether the embedder's weights here are not those that the head was trained on."""
-        wanted = self.model.about["embedder"]["sha256"]
+        wanted = self.model.about.embedder.sha256
         return wanted is not None and wanted != sha256_of(weights_path(self.model.embed.model))
 
     def classify(self, files: Sequence[Path]) -> tuple[pd.DataFrame, Counter[str]]:

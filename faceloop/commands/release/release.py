@@ -94,9 +94,9 @@ def say(contents: Contents, folder: Path) -> None:
     gate, n = contents.gate, len(contents.faces)
     print(f"release: {n} labelled faces and the model of {contents.round} in {folder}/")
     if contents.role == "accepted":
-        print(f"- {gate['round']} was rejected: this is the round before it")
-    elif gate["verdict"] != "target_met":
-        print(f"- the target is not met (verdict {gate['verdict']}); the cards say so")
+        print(f"- {gate.round} was rejected: this is the round before it")
+    elif gate.verdict != "target_met":
+        print(f"- the target is not met (verdict {gate.verdict}); the cards say so")
     if contents.commit is None:
         print("- the cards name no commit: something here is not committed, or there is no git")
     print("- read both README.md: some questions are yours to answer; faces are personal data")

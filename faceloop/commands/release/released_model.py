@@ -1,15 +1,13 @@
 """Reading a released model, wherever its folder lies: no project is needed."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
 from faceloop.base.errors import FaceloopError
 from faceloop.commands.release.model import CALIBRATION
+from faceloop.commands.release.model_facts import ModelFacts
 from faceloop.embedding.params import EMBEDDERS, Embed
 from faceloop.faces.params import ExtractFaces
 from faceloop.model.head import Head
@@ -31,7 +29,7 @@ class ReleasedModel:
         thin: classes of which too few faces were drawn to correct for what they are taken for.
     """
 
-    about: dict[str, Any]
+    about: ModelFacts
     head: Head
     extract_faces: ExtractFaces
     embed: Embed
@@ -52,12 +50,10 @@ def read_release(folder: Path, embedder: Path | None) -> ReleasedModel:
     folder = folder / "model" if (folder / "model").is_dir() else folder
     path = folder / "model.json"
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-        extract_faces = ExtractFaces.model_validate({**about["extract_faces"], "device": "auto"})
-        embed = Embed.model_validate({**about["embed"], "device": "auto"})
-        head = read_head(folder / about["head"])
+        about = ModelFacts.model_validate_json(path.read_bytes())
+        head = read_head(folder / about.head)
         calibration = np.load(folder / CALIBRATION, allow_pickle=False).astype(np.float64)
-        faces = about["calibration"]["of_class"]
+        faces = about.calibration.of_class
         thin = [name for name in head.classes if faces[name] < LEAST_OF_A_CLASS]
         if calibration.shape[1:] != (len(head.classes), len(head.classes)):
             raise ValueError(f"{CALIBRATION} is of other classes")
@@ -65,13 +61,15 @@ def read_release(folder: Path, embedder: Path | None) -> ReleasedModel:
         raise FaceloopError(
             f"{path} is not here: name a folder that 'faceloop release' wrote"
         ) from error
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise FaceloopError(f"{path} is no released model of this version: {error}") from error
     return ReleasedModel(
         about=about,
         head=head,
-        extract_faces=extract_faces,
-        embed=embed.model_copy(update={"model": _embedder(embed.model, folder, embedder)}),
+        extract_faces=about.extract_faces.model_copy(update={"device": "auto"}),
+        embed=about.embed.model_copy(
+            update={"device": "auto", "model": _embedder(about.embed.model, folder, embedder)}
+        ),
         calibration=calibration,
         thin=thin,
     )

@@ -1,30 +1,36 @@
 """All that a report shows, read from params, labels, metrics and git."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
+from faceloop.balance.balance_figures import BalanceFigures
 from faceloop.base.rounds import rounds_up_to
-from faceloop.base.storage import METRICS_DIR, PLOTS_DIR, read_json
+from faceloop.base.storage import METRICS_DIR, PLOTS_DIR, read_record
 from faceloop.commands.report.changes import Changes, changes_since
 from faceloop.commands.report.charts import curve_chart, reliability_chart
 from faceloop.commands.report.contact_sheet import Row, contact_sheet
-from faceloop.commands.report.curve import Point, learning_curve
+from faceloop.commands.report.curve import Point, rounds_curve
 from faceloop.commands.report.revisions import commit_of
 from faceloop.commands.rounds.figure_lines import read_figures, shadow_line
 from faceloop.commands.rounds.state import State, next_step
+from faceloop.evaluation.evaluation_figures import Comparison, IterationFigures, ShadowFigures
+from faceloop.labels.label_figures import LabelFigures
 from faceloop.labels.vote_files import known_rounds
 from faceloop.statistics.confusion import METRICS
 
-SETS = {"iteration": "Validation set of this round", "overfit": "Over-fitting set"}
+SETS: dict[str, tuple[str, type[Comparison]]] = {
+    "iteration": ("Validation set of this round", IterationFigures),
+    "overfit": ("Over-fitting set", Comparison),
+}
 
 
-class Judged(NamedTuple):
+class EvaluatedSet(NamedTuple):
     """Both models on one set of faces that neither was trained on."""
 
     title: str
-    figures: dict[str, Any]
-    confusion: list[list[Any]]
+    figures: Comparison
+    confusion: list[list[int]]
     reliability: str
 
 
@@ -37,16 +43,16 @@ class Costs(NamedTuple):
     timed: int
 
 
-class Report(NamedTuple):
+class Facts(NamedTuple):
     """A report's facts; what could not be known is None or empty."""
 
     state: State
     next_step: str
     metrics: tuple[str, ...]
-    judged: list[Judged]
-    labels: dict[str, Any]
+    judged: list[EvaluatedSet]
+    labels: LabelFigures
     shadow: str
-    balance: dict[str, Any] | None
+    balance: BalanceFigures | None
     doubted: int | None
     curve: list[Point]
     curve_chart: str
@@ -55,7 +61,7 @@ class Report(NamedTuple):
     sheet: list[Row]
 
 
-def gather(state: State, base: str | None, faces: bool, shown: int) -> Report:
+def read_facts(state: State, base: str | None, faces: bool, shown: int) -> Facts:
     """Read the facts of the round as it stands.
 
     Args:
@@ -70,16 +76,16 @@ def gather(state: State, base: str | None, faces: bool, shown: int) -> Report:
     settings = state.settings
     classes, metric = settings.classes, settings.gate.metric
     rounds = rounds_up_to(state.candidate, known_rounds(settings.rounds))
-    curve = learning_curve(metric, rounds)
-    shadow, drawn = read_figures("shadow", state), state.drawn
-    return Report(
+    curve = rounds_curve(metric, rounds)
+    shadow, drawn = read_figures(ShadowFigures, "shadow", state), state.drawn
+    return Facts(
         state=state,
         next_step=next_step(state),
         metrics=METRICS,
-        judged=[read_judged(name, classes) for name in SETS],
-        labels=read_json(METRICS_DIR / "labels.json"),
+        judged=[read_evaluated(name, classes) for name in SETS],
+        labels=read_record(LabelFigures, METRICS_DIR / "labels.json"),
         shadow=shadow_line(shadow) if shadow else "",
-        balance=read_figures("balance", state),
+        balance=read_figures(BalanceFigures, "balance", state),
         doubted=None if drawn is None else int((drawn["purpose"] == "relabel").sum()),
         curve=curve,
         curve_chart=curve_chart(curve, metric, settings.gate.target) if curve else "",
@@ -89,16 +95,17 @@ def gather(state: State, base: str | None, faces: bool, shown: int) -> Report:
     )
 
 
-def read_judged(name: str, classes: list[str]) -> Judged:
+def read_evaluated(name: str, classes: list[str]) -> EvaluatedSet:
     """Return an evaluation's figures and its plots."""
-    figures = read_json(METRICS_DIR / f"{name}.json")
-    if figures["n"] == 0:
-        return Judged(SETS[name], figures, [], "")
+    title, kind = SETS[name]
+    figures = read_record(kind, METRICS_DIR / f"{name}.json")
+    if figures.n == 0:
+        return EvaluatedSet(title, figures, [], "")
     pairs = pd.read_csv(PLOTS_DIR / f"{name}_confusion.csv", dtype=str, keep_default_na=False)
     counts = pd.crosstab(pairs["actual"], pairs["predicted"])
     counts = counts.reindex(index=classes, columns=classes, fill_value=0)
     points = pd.read_csv(PLOTS_DIR / f"{name}_reliability.csv")
-    return Judged(SETS[name], figures, counts.to_numpy().tolist(), reliability_chart(points))
+    return EvaluatedSet(title, figures, counts.to_numpy().tolist(), reliability_chart(points))
 
 
 def costs_of(votes: pd.DataFrame) -> Costs:

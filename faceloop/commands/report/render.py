@@ -6,12 +6,12 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from faceloop.commands.report.facts import Report
+from faceloop.commands.report.facts import Facts
 
 MARKDOWN = re.compile(r"([\\`*_\[\]<>#|~@])")
 
 
-def as_html(report: Report) -> str:
+def as_html(report: Facts) -> str:
     """Return the report as one page that loads nothing from outside; all text is escaped."""
     loader = PackageLoader("faceloop.commands.report", "")
     style = loader.get_source(Environment(), "report.css")[0]
@@ -22,7 +22,7 @@ def as_html(report: Report) -> str:
     )
 
 
-def as_markdown(report: Report) -> str:
+def as_markdown(report: Facts) -> str:
     """Return the report as Markdown: the figures alone, never a picture."""
     loader = PackageLoader("faceloop.commands.report", "")
     text = environment(loader, html=False).get_template("report.md.j2").render(**report._asdict())

@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
         FaceloopError: the figures are older than labels or params, git does not know the commit, or
             a page with faces would lie where git takes it.
     """
-    from faceloop.commands.report.facts import gather
+    from faceloop.commands.report.facts import read_facts
     from faceloop.commands.report.render import as_html, as_markdown
 
     out, state = arguments.out, read_state()
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if not state.is_judged:
         raise FaceloopError("the figures are older than labels or params: run 'dvc repro'")
-    report = gather(state, arguments.base, wanted.faces, wanted.faces_shown)
+    report = read_facts(state, arguments.base, wanted.faces, wanted.faces_shown)
     for path, text in ((out, as_html(report)), (out.with_suffix(".md"), as_markdown(report))):
         with replacing(path) as partial:
             partial.write_text(text, encoding="utf-8", newline="\n")

@@ -19,7 +19,7 @@ def run(arguments: argparse.Namespace) -> int:
     state = read_state()
     if state.gate is None or not state.is_judged:
         raise FaceloopError("the verdict is older than labels or params: run 'dvc repro'")
-    print(f"{state.candidate}: {state.gate['verdict']}")
-    for reason in state.gate["reasons"]:
+    print(f"{state.candidate}: {state.gate.verdict}")
+    for reason in state.gate.reasons:
         print(f"- {reason}")
-    return 0 if state.gate["verdict"] in GO_ON else 1
+    return 0 if state.gate.verdict in GO_ON else 1

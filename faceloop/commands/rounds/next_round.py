@@ -69,9 +69,9 @@ def open_round(state: State, anyway: bool = False) -> int:
     require_fresh(state)
     if state.gate is None or state.drawn is None:
         raise FaceloopError("no queue is drawn yet: run 'dvc repro'")
-    if len(state.queue) and state.gate["verdict"] not in GO_ON:
+    if len(state.queue) and state.gate.verdict not in GO_ON:
         raise FaceloopError(
-            f"the gate says {state.gate['verdict']}: {'; '.join(state.gate['reasons'])}; "
+            f"the gate says {state.gate.verdict}: {'; '.join(state.gate.reasons)}; "
             "go on with 'faceloop next --batch NAME'"
         )
     if state.waits_for_extension:
@@ -80,7 +80,7 @@ def open_round(state: State, anyway: bool = False) -> int:
         raise FaceloopError("the pool is exhausted: go on with 'faceloop next --batch NAME'")
     check_balance(state, anyway)
     name = next_round(state.candidate, new_batch=False) if len(state.queue) else state.candidate
-    without_gain = state.gate["without_gain"]
+    without_gain = state.gate.without_gain
     freeze_queue(state, name)
     if name != state.candidate:
         edit_params(lambda params: move_on(params, name, rejected=False, without_gain=without_gain))
@@ -154,7 +154,7 @@ def open_batch(state: State, batch: str) -> int:
     if len(state.queue):
         require_fresh(state)
     track_batch(RAW_DIR / batch)
-    rejected = bool(state.gate and state.gate["rejected"])
+    rejected = bool(state.gate and state.gate.rejected)
     name = next_round(state.candidate, new_batch=True) if len(state.queue) else state.candidate
 
     def change(params: Any) -> None:

@@ -1,15 +1,15 @@
 """Where the loop stands, read from params, labels, metrics and dvc.lock: no DVC, no torch."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
 from faceloop.base.rounds import rounds_up_to
-from faceloop.base.storage import METRICS_DIR, QUEUE_DIR, read_csv, read_json
+from faceloop.base.storage import METRICS_DIR, QUEUE_DIR, read_csv, read_record
 from faceloop.base.tables import as_table, stacked
 from faceloop.commands.repository.lock import stages_of_other_params
 from faceloop.commands.settings import Settings, read_settings
+from faceloop.gate.gate_figures import GateFigures
 from faceloop.labels.adjudication_files import RoundTables, read_rounds
 from faceloop.labels.assignment import missing_votes
 from faceloop.labels.columns import ASKED
@@ -41,7 +41,7 @@ class State:
     unanswered: list[str]
     left: dict[str, int]
     said: RoundTables
-    gate: dict[str, Any] | None
+    gate: GateFigures | None
     drawn: pd.DataFrame | None
     reserve_left: int
     stale: list[str]
@@ -62,11 +62,11 @@ class State:
         answered = len(self.queue) - len(self.unanswered)
         return (
             self.gate is not None
-            and self.gate["round"] == self.candidate
-            and self.gate["accepted"] == self.settings.rounds.accepted
-            and (self.gate["queued"], self.gate["answered"]) == (len(self.queue), answered)
-            and self.gate["labels"] == len(self.said.votes)
-            and self.gate["adjudications"] == len(self.said.adjudications)
+            and self.gate.round == self.candidate
+            and self.gate.accepted == self.settings.rounds.accepted
+            and (self.gate.queued, self.gate.answered) == (len(self.queue), answered)
+            and self.gate.labels == len(self.said.votes)
+            and self.gate.adjudications == len(self.said.adjudications)
             and all(name.startswith(BESIDE_THE_VERDICT) for name in self.stale)
         )
 
@@ -79,7 +79,7 @@ class State:
     def waits_for_extension(self) -> bool:
         """Whether the gain is open, is to be settled first, and can be."""
         wanted = self.settings.gate.on_undecided == "extend" and self.reserve_left > 0
-        return bool(wanted and self.gate and self.gate["more_labels"])
+        return bool(wanted and self.gate and self.gate.more_labels)
 
 
 def read_state() -> State:
@@ -97,7 +97,7 @@ def read_state() -> State:
     asked = sorted(set(" ".join(queue["annotators"]).split()))
     left = {name: int(missing.map(lambda names, who=name: who in names).sum()) for name in asked}
     gate_file = METRICS_DIR / "gate.json"
-    gate = read_json(gate_file) if gate_file.is_file() else None
+    gate = read_record(GateFigures, gate_file) if gate_file.is_file() else None
     parts = [QUEUE_DIR / f"{name}.csv" for name in ("validation", "diverse", "relabel")]
     here = all(path.is_file() for path in parts)
     drawn = stacked([read_csv(path, QUEUE) for path in parts], QUEUE) if here else None
@@ -118,9 +118,9 @@ def next_step(state: State) -> str:
         )
     if state.is_behind:
         return "dvc repro"
-    if len(state.queue) and state.gate is not None and state.gate["verdict"] not in GO_ON:
+    if len(state.queue) and state.gate is not None and state.gate.verdict not in GO_ON:
         return "faceloop next --batch NAME, for a new batch; or stop here"
-    more = min(state.gate["more_labels"], state.reserve_left) if state.gate else 0
+    more = min(state.gate.more_labels, state.reserve_left) if state.gate else 0
     if state.waits_for_extension:
         return f"faceloop next --extend {more}"
     if more:

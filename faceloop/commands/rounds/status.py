@@ -2,9 +2,11 @@
 
 import argparse
 
+from faceloop.balance.balance_figures import BalanceFigures
 from faceloop.base.storage import FACES_DIR
 from faceloop.commands.rounds.figure_lines import balance_line, read_figures, shadow_line
 from faceloop.commands.rounds.state import State, next_step, read_state
+from faceloop.evaluation.evaluation_figures import ShadowFigures
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,12 +42,13 @@ def describe(state: State) -> list[tuple[str, str]]:
     if gate is None or not state.is_judged:
         lines.append(("verdict", "not known yet: labels or params are newer than the figures"))
     else:
-        lines[1] = ("pool", f"batch {state.settings.pool}, {gate['pool_left']} faces left to ask")
-        lines.append(("verdict", gate["verdict"]))
-        lines += [("", f"- {reason}") for reason in gate["reasons"]]
-        for name, line in (("shadow", shadow_line), ("balance", balance_line)):
-            if (figures := read_figures(name, state)) is not None:
-                lines.append((name, line(figures)))
+        lines[1] = ("pool", f"batch {state.settings.pool}, {gate.pool_left} faces left to ask")
+        lines.append(("verdict", gate.verdict))
+        lines += [("", f"- {reason}") for reason in gate.reasons]
+        if (shadow := read_figures(ShadowFigures, "shadow", state)) is not None:
+            lines.append(("shadow", shadow_line(shadow)))
+        if (balance := read_figures(BalanceFigures, "balance", state)) is not None:
+            lines.append(("balance", balance_line(balance)))
         if state.drawn is not None and not state.unanswered:
             lines.append(("waiting", f"{len(state.drawn)} faces picked for the next queue"))
     return [*lines, ("next", next_step(state))]
