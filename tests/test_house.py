@@ -44,11 +44,11 @@ MAY_IMPORT = {
     "embedding": "base crops weights",
     "duplicates": "base",
     "pool": "base crops",
-    "labels": "base crops pool",
     "statistics": "base",
+    "labels": "base crops pool statistics",
     "model": "base statistics",
     "evaluation": "base pool model statistics",
-    "gate": "base statistics",
+    "gate": "base labels statistics evaluation",
     "sampling": "base model statistics",
     "balance": "base model statistics",
 }
@@ -71,6 +71,8 @@ OPEN_FILES = {
     *("labels.adjudication_files", "labels.vote_files", "model.head_files"),
     *("evaluation.evidence", "balance.known_sources"),
 }
+# What each module of a command has; all other public names stand once in the library.
+EVERY_COMMAND = {"add_arguments", "run", "main"}
 OUTSIDE = {"os", "io", "pathlib", "shutil", "tempfile", "subprocess", "sys"} | {
     *("time", "datetime", "random", "logging")
 }
@@ -193,6 +195,36 @@ def test_the_list_of_modules_that_open_files_is_of_modules_that_are_there() -> N
 def test_no_two_modules_have_one_name() -> None:
     names = [path.stem for path in LIBRARY if path.stem not in ("__init__", "params")]
     assert not sorted({name for name in names if names.count(name) > 1})
+
+
+def test_no_two_public_classes_or_functions_have_one_name() -> None:
+    names = [
+        node.name
+        for path in LIBRARY
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_")
+    ]
+    assert not sorted({name for name in names if names.count(name) > 1} - EVERY_COMMAND)
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=name_of)
+def test_what_another_package_imports_has_types(path: Path) -> None:
+    here = package_of(name_of(path))
+    for module, name in imports_of(path):
+        if module.startswith("faceloop.") and name and package_of(module) != here:
+            assert "dict[str, Any]" not in annotations_of(module, name), f"{module}.{name}"
+
+
+def annotations_of(module: str, name: str) -> str:
+    """Return the types of a function's arguments and result, or of a class's fields."""
+    tree = ast.parse((ROOT / module.replace(".", "/")).with_suffix(".py").read_text("utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return ast.unparse(node.args) + ast.unparse(node.returns or ast.Tuple([]))
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            fields = (one.annotation for one in node.body if isinstance(one, ast.AnnAssign))
+            return " ".join(map(ast.unparse, fields))
+    return ""  # a constant
 
 
 def test_nothing_imports_a_stage() -> None:
