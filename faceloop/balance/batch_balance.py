@@ -75,20 +75,22 @@ def cell_shares(
         if not is_enough:
             found.append(None)
             continue
-        said, draws = next(estimates)
-        n_groups = len(np.unique(said.groups))
+        seen, draws = next(estimates)
+        n_groups = len(np.unique(seen.groups))
         of_pool = share_estimates(draws, classes, n_groups, wanted.confidence)
-        n, unlabelled = cell.sum(), (labels[cell] == "").sum()
-        of_all = {
-            name: Estimate(
-                **{
-                    end: float(((labels[cell] == name).sum() + unlabelled * share) / n)
-                    for end, share in one
-                }
-            )
-            for name, one in of_pool.items()
-        }
-        found.append(CellShares(of_pool, of_all))
+        found.append(CellShares(of_pool, _with_labelled(of_pool, labels[cell])))
+    return found
+
+
+def _with_labelled(of_unlabelled: Shares, labels: np.ndarray) -> Shares:
+    """Return the class shares of all faces; labels are "" where there is none."""
+    n, unlabelled, found = len(labels), (labels == "").sum(), {}
+    for name, one in of_unlabelled.items():
+        known = (labels == name).sum()
+        value, low, high = (
+            float((known + unlabelled * share) / n) for share in (one.value, one.low, one.high)
+        )
+        found[name] = Estimate(value=value, low=low, high=high)
     return found
 
 
