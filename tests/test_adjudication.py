@@ -3,6 +3,7 @@
 import threading
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -23,8 +24,10 @@ from faceloop.labels.adjudication_files import (
     with_adjudications,
     write_adjudications,
 )
+from faceloop.labels.agreement import measure_agreement
 from faceloop.labels.columns import ADJUDICATIONS
-from faceloop.labels.label_figures import summarise_labels
+from faceloop.labels.counting import count_labels
+from faceloop.labels.label_figures import LabelFigures
 from faceloop.labels.merging import merge_rounds
 from faceloop.labels.vote_files import known_rounds, read_votes
 from stages import merge_labels
@@ -46,14 +49,16 @@ def settle(round_name: str, *rows: tuple[str, ...]) -> None:
     write_adjudications(round_name, as_table(full, ADJUDICATIONS))
 
 
-def merged(round_name: str) -> tuple[pd.DataFrame, dict[str, Any]]:
+def merged(round_name: str) -> tuple[pd.DataFrame, LabelFigures]:
     """Merge the rounds up to one as merge_labels does; return the table and the figures."""
     settings = read_settings()
     rounds = rounds_up_to(round_name, known_rounds(settings.rounds))
     said = read_rounds(rounds, settings.classes)
     faces = read_faces(settings.batches, said.queues)
     found = merge_rounds(*said, faces, round_name, settings)
-    figures = summarise_labels(found, said.queues, round_name, settings)
+    rng = np.random.default_rng(0)
+    people = measure_agreement(found.labelled, found.placed, settings.merge_labels, rng)
+    figures = count_labels(found, said.queues, people.figures, round_name, settings)
     return found.labelled.set_index("face_id"), figures
 
 
@@ -140,7 +145,7 @@ def test_an_adjudication_stands_over_all_votes(rounds: Any) -> None:
     one, two, three, four = rounds.ids[:4]
     before, figures = merged(SECOND)
     assert set(before.loc[rounds.ids[:4], "label"]) == {"unresolved"}
-    assert (figures["conflicts_open"], figures["adjudicated"]) == (4, 0)
+    assert (figures.conflicts_open, figures.adjudicated) == (4, 0)
     settle(SEED, (one, rounds.labels[one]), (two, "not_a_face"), (three, "unresolved"))
     after, figures = merged(SECOND)
     assert after.loc[one, "label"] == rounds.labels[one] and after.loc[one, "confidence"] == 1
@@ -148,8 +153,8 @@ def test_an_adjudication_stands_over_all_votes(rounds: Any) -> None:
     assert after.loc[two, ["label", "split"]].tolist() == ["not_a_face", "unused"]
     assert after.loc[three, ["label", "split"]].tolist() == ["unresolved", "unused"]
     assert after.loc[four, "label"] == "unresolved"
-    assert (figures["conflicts_open"], figures["adjudicated"], figures["unresolved"]) == (1, 3, 2)
-    assert figures["adjudications"] == 3
+    assert (figures.conflicts_open, figures.adjudicated, figures.unresolved) == (1, 3, 2)
+    assert figures.adjudications == 3
 
 
 def test_a_majority_can_be_overruled(rounds: Any) -> None:
@@ -165,7 +170,7 @@ def test_a_correction_is_a_new_row(rounds: Any) -> None:
     settle(SEED, (face, "none", at(11)), (face, "glasses", at(12), "eva"))
     table, figures = merged(SEED)
     assert table.loc[face, "label"] == "glasses"
-    assert (figures["adjudications"], figures["adjudicated"]) == (2, 1)
+    assert (figures.adjudications, figures.adjudicated) == (2, 1)
 
 
 def overfit(project: Any, accepted: str, candidate: str) -> list[set[str]]:
@@ -233,7 +238,7 @@ def test_adjudications_outlive_a_re_extraction_and_none_is_lost_in_silence(
     merge_labels.main()
     table, figures = merged(SECOND)
     assert table.loc["new" + one[3:], "label"] == "sunglasses"
-    assert (figures["adjudicated"], figures["adjudications_unplaced"]) == (1, 1)
+    assert (figures.adjudicated, figures.adjudications_unplaced) == (1, 1)
     assert (
         f"labels/{SEED}/adjudication.csv: face {two} of pool is found no more"
         in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -11,7 +12,9 @@ from faceloop.base.storage import FACES_DIR, write_parquet
 from faceloop.commands.settings import read_settings
 from faceloop.crops.face_table import read_batch, read_faces
 from faceloop.labels.adjudication_files import read_rounds
-from faceloop.labels.label_figures import summarise_labels
+from faceloop.labels.agreement import measure_agreement
+from faceloop.labels.counting import count_labels
+from faceloop.labels.label_figures import LabelFigures
 from faceloop.labels.merging import merge_rounds
 from faceloop.labels.vote_files import known_rounds
 from faceloop.pool.splits import next_overfit_groups
@@ -20,14 +23,17 @@ from stages import merge_labels
 SEED, FIRST, SECOND = "o00-i00", "o01-i00", "o01-i01"
 
 
-def merged(round_name: str) -> tuple[pd.DataFrame, dict[str, Any]]:
+def merged(round_name: str) -> tuple[pd.DataFrame, LabelFigures]:
     """Merge the rounds up to one as merge_labels does; return the table and the figures."""
     settings = read_settings()
     rounds = rounds_up_to(round_name, known_rounds(settings.rounds))
     said = read_rounds(rounds, settings.classes)
     faces = read_faces(settings.batches, said.queues)
     found = merge_rounds(*said, faces, round_name, settings)
-    return found.labelled, summarise_labels(found, said.queues, round_name, settings)
+    rng = np.random.default_rng(0)
+    people = measure_agreement(found.labelled, found.placed, settings.merge_labels, rng)
+    figures = count_labels(found, said.queues, people.figures, round_name, settings)
+    return found.labelled, figures
 
 
 def split_of(table: pd.DataFrame) -> dict[str, str]:
@@ -56,7 +62,7 @@ def test_a_round_merges_all_rounds_up_to_it(three_rounds: Any) -> None:
 
 def test_the_prior_has_no_label(three_rounds: Any) -> None:
     table, figures = merged("prior")
-    assert len(table) == 0 and figures["votes"] == 0 and figures["agreement"] is None
+    assert len(table) == 0 and figures.votes == 0 and figures.agreement is None
 
 
 def test_no_label_at_all_merges_to_an_empty_table(project: Any) -> None:
@@ -123,7 +129,7 @@ def test_a_rejected_round_leaves_training_and_keeps_its_votes(three_rounds: Any)
     table, figures = merged(SECOND)
     rejected = table[table["round"] == FIRST]
     assert len(rejected) == 12 and set(rejected["split"]) == {"unused"}
-    assert figures["votes"] == 44 and figures["by_round"][FIRST]["votes"] == 12
+    assert figures.votes == 44 and figures.by_round[FIRST].votes == 12
 
 
 def test_a_rejected_round_gives_nothing_to_the_over_fitting_set(three_rounds: Any) -> None:
@@ -179,9 +185,9 @@ def test_several_people_make_a_majority_and_agreement(three_rounds: Any) -> None
     assert (table.loc[one, "label"], table.loc[one, "split"]) == ("unresolved", "unused")
     assert table.loc[two, "label"] == "glasses"
     assert table.loc[two, "confidence"] == pytest.approx(2 / 3)
-    assert (figures["annotators"], figures["unresolved"]) == (3, 1)
-    assert figures["faces_with_several_votes"] == 2
-    assert figures["agreement"] == pytest.approx((0 + 1 / 3) / 2)
+    assert (figures.annotators, figures.unresolved) == (3, 1)
+    assert figures.faces_with_several_votes == 2
+    assert figures.agreement == pytest.approx((0 + 1 / 3) / 2)
 
 
 def test_unsure_and_no_face_are_counted_and_not_learnt(three_rounds: Any) -> None:
@@ -190,7 +196,7 @@ def test_unsure_and_no_face_are_counted_and_not_learnt(three_rounds: Any) -> Non
     votes |= {three_rounds.ids[0]: "unsure", three_rounds.ids[1]: "not_a_face"}
     three_rounds.add_votes(SEED, "ana", votes)
     table, figures = merged(SEED)
-    assert (figures["unsure"], figures["not_a_face"]) == (1, 1)
+    assert (figures.unsure, figures.not_a_face) == (1, 1)
     assert {split_of(table)[one] for one in three_rounds.ids[:2]} == {"unused"}
 
 
@@ -207,7 +213,7 @@ def test_votes_outlive_a_re_extraction(three_rounds: Any) -> None:
     before, _ = merged(SECOND)
     extract_again(three_rounds, shift=4)
     after, figures = merged(SECOND)
-    assert (figures["re_anchored"], figures["unplaced"]) == (44, 0)
+    assert (figures.re_anchored, figures.unplaced) == (44, 0)
     assert after["face_id"].str.startswith("new").all()
     names = {
         "new" + one[3:]: label
@@ -221,14 +227,14 @@ def test_a_vote_whose_face_is_gone_is_counted_and_named(three_rounds: Any, capsy
     extract_again(three_rounds, shift=0, lose=(3, 21))
     merge_labels.main()
     table, figures = merged(SECOND)
-    assert (figures["unplaced"], figures["re_anchored"]) == (2, 42)
-    assert len(table) == 42 and figures["votes"] == 44
+    assert (figures.unplaced, figures.re_anchored) == (2, 42)
+    assert len(table) == 42 and figures.votes == 44
     said = capsys.readouterr().out
     for at, name in ((3, SEED), (21, FIRST)):
         assert (
             f"labels/{name}/ana.csv: face {three_rounds.ids[at]} of pool is found no more" in said
         )
-    assert figures["by_round"][SEED]["answered"] == 20
+    assert figures.by_round[SEED].answered == 20
 
 
 def test_a_vote_for_an_unknown_class_stops_the_stage(three_rounds: Any) -> None:
