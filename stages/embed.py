@@ -6,13 +6,12 @@ from typing import Annotated
 from pydantic import Field
 from tqdm import tqdm
 
-from faceloop.base.blocks import Declared
 from faceloop.base.console import run_stage
 from faceloop.base.errors import FaceloopError
 from faceloop.base.params import read_params
 from faceloop.base.storage import EMBEDDINGS_DIR
 from faceloop.crops.face_table import PLACE, read_batch
-from faceloop.crops.params import Margin
+from faceloop.crops.params import Margin, OfABatch
 from faceloop.embedding.params import Embed
 from faceloop.embedding.rows import writing_rows
 from faceloop.embedding.shards import check_machine, cut_shards, embed_shard
@@ -22,7 +21,7 @@ from faceloop.workers.local import Lost
 from faceloop.workers.params import Engine
 
 
-class Params(Declared):
+class Params(OfABatch):
     engine: Annotated[Engine, Field(exclude=True)]
     extract_faces: Margin
     embed: Embed
@@ -31,6 +30,7 @@ class Params(Declared):
 def main(batch: str) -> None:
     """Write `data/embeddings/<batch>.npy`, a row a face in the order of the face table."""
     settings = read_params(Params)
+    settings.check(batch)
     wanted, margin = settings.embed, settings.extract_faces.margin
     places = read_batch(batch, list(PLACE)).to_numpy()
     check = partial(check_machine, batch, wanted)

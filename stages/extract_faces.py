@@ -9,13 +9,12 @@ import pandas as pd
 from pydantic import Field
 from tqdm import tqdm
 
-from faceloop.base.blocks import Batches, Declared
 from faceloop.base.console import run_stage
 from faceloop.base.digest import sha256_of
-from faceloop.base.errors import FaceloopError
 from faceloop.base.params import read_params
 from faceloop.base.storage import FACES_DIR, write_csv, write_parquet
 from faceloop.crops.packs import crops_path, with_places, write_crops
+from faceloop.crops.params import OfABatch
 from faceloop.faces.extracted import clear_unfinished, is_finished
 from faceloop.faces.media import MEDIA_SUFFIXES, list_sources
 from faceloop.faces.params import ExtractFaces
@@ -25,8 +24,7 @@ from faceloop.workers.local import Lost
 from faceloop.workers.params import Engine
 
 
-class Params(Declared):
-    batches: Annotated[Batches, Field(exclude=True)]
+class Params(OfABatch):
     engine: Annotated[Engine, Field(exclude=True)]
     extract_faces: ExtractFaces
 
@@ -34,8 +32,7 @@ class Params(Declared):
 def main(batch: str) -> None:
     """Write `data/faces/<batch>.parquet`, `.zip` and `.rejected.csv`."""
     settings = read_params(Params)
-    if batch not in settings.batches:
-        raise FaceloopError(f"unknown batch {batch!r}; allowed: {', '.join(settings.batches)}")
+    settings.check(batch)
     copies: dict[str, list[Path]] = {}
     for path in list_sources(batch):
         copies.setdefault(sha256_of(path), []).append(path)

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from faceloop.base.blocks import Declared, Seed
+from faceloop.base.blocks import Seed
 from faceloop.base.console import run_stage
 from faceloop.base.params import read_params
 from faceloop.base.randomness import generator
@@ -11,6 +11,7 @@ from faceloop.base.storage import DUPLICATES_DIR, write_parquet
 from faceloop.base.tables import as_table
 from faceloop.crops.face_table import read_batch
 from faceloop.crops.packs import decode_crop, read_crops
+from faceloop.crops.params import OfABatch
 from faceloop.duplicates.linking import Links, link_copies, small_crop
 from faceloop.duplicates.neighbours import Pairs, near_pairs
 from faceloop.duplicates.params import LinkDuplicates
@@ -18,7 +19,7 @@ from faceloop.pool.features import StoredEmbeddings
 from faceloop.pool.labelled import DUPLICATES
 
 
-class Params(Declared):
+class Params(OfABatch):
     seed: Seed
     link_duplicates: LinkDuplicates
 
@@ -26,6 +27,7 @@ class Params(Declared):
 def main(batch: str) -> None:
     """Write `data/duplicates/<batch>.parquet`, a row a face that nearly repeats an earlier one."""
     settings = read_params(Params)
+    settings.check(batch)
     wanted = settings.link_duplicates
     faces = read_batch(batch, ["face_id", "duplicate_of"])
     distinct = np.flatnonzero(faces["duplicate_of"].isna())

@@ -2,7 +2,6 @@
 
 import ast
 import importlib
-import re
 import shutil
 from functools import cache
 from pathlib import Path
@@ -256,7 +255,7 @@ def test_main_is_short(stage: str) -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_runs_its_script_and_declares_in_dvc_yaml_what_its_type_does(stage: str) -> None:
-    assert dag()[stage]["cmd"].split()[:3] == ["python", "-m", f"stages.{stage}"]
+    assert dag()[stage]["cmd"] == f"python -m stages.{stage}"  # no param: a shell would expand it
     assert issubclass(module_of(stage).Params, Declared)
     assert sorted(params_of(stage)) == sorted(declared(module_of(stage).Params))
     # Both models are trained alike, and the gate's thresholds are no params of training.
@@ -348,9 +347,8 @@ def unread_by(stage: str, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatc
 def test_every_param_that_a_stage_declares_is_read(
     stage: str, second_round: Any, in_process: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    matrix = {"batch": "pool", "round": "o01-i00"}
-    words = tuple(re.findall(r"\$\{item\.(\w+)\}", dag()[stage]["cmd"]))
-    assert not unread_by(stage, tuple(matrix[word] for word in words), monkeypatch)
+    words = ("pool",) if "matrix" in dag()[stage] else ()
+    assert not unread_by(stage, words, monkeypatch)
 
 
 def test_every_param_that_extraction_declares_is_read(
