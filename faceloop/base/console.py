@@ -14,8 +14,8 @@ from faceloop.base.errors import FaceloopError
 def run_stage(main: Callable[..., None]) -> None:
     """Call `main` with the command line's words, unless engine.yaml is of other code.
 
-    Which batch a stage is about, DVC tells in its environment: as a word of a command, a shell would
-    expand it. A FaceloopError is printed, and the exit code is 2. Products are small here: more
+    Which batch a stage is about, DVC tells in its environment: a shell would expand a word of a
+    command. A FaceloopError is printed, and the exit code is 2. Products are small here: more
     threads than one would spend their time on waiting for each other. The stages that compute much
     do so in workers, which have threads of their own.
     """
