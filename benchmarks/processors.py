@@ -28,7 +28,7 @@ from faceloop.commands.labelling.vote import label_by_truth, read_truth
 from faceloop.commands.rounds.edit_params import edit_params
 from faceloop.commands.rounds.next_round import move_on
 from faceloop.commands.settings import read_settings
-from faceloop.labels.columns import VOTES
+from faceloop.labels.columns import ASKED_AS, VOTES
 from faceloop.labels.vote_files import write_queue, write_votes
 from faceloop.pool.queue import QUEUE
 from stages import link_duplicates
@@ -149,7 +149,8 @@ def answer(name: str) -> None:
     drawn = [read_csv(QUEUE_DIR / f"{part}.csv", QUEUE) for part in parts]
     queue = stacked(drawn, QUEUE).sort_values("face_id", ignore_index=True)
     labels = label_by_truth(queue, read_truth(TRUTH, read_settings().classes), min_iou=0.5)
-    votes = {"face_id": queue["face_id"], "label": labels.replace("", "not_a_face")}
+    queue = queue.rename(columns=ASKED_AS)
+    votes = {"asked_id": queue["asked_id"], "label": labels.replace("", "not_a_face")}
     write_queue(queue, name)
     write_votes(name, "truth", as_table({**dict.fromkeys(VOTES), **votes}, VOTES))
     if name != SEED_ROUND:
