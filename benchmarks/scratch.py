@@ -29,6 +29,7 @@ def project(folder: Path, changes: Mapping[str, Any]) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(ROOT / "params.yaml", folder / "params.yaml")
+    lay_code(folder)
     before = Path.cwd()
     os.chdir(folder)
     try:
@@ -37,6 +38,13 @@ def project(folder: Path, changes: Mapping[str, Any]) -> Iterator[None]:
             yield
     finally:
         os.chdir(before)
+
+
+def lay_code(folder: Path) -> None:
+    """Link into a project what a stage that is run as a command wants there."""
+    for name in ("dvc.yaml", "engine.yaml", "stages"):
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to(ROOT / name)
 
 
 def _change(params: Any, changes: Mapping[str, Any]) -> None:

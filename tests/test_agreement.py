@@ -85,7 +85,7 @@ def naive_alpha(coincidences: Mapping[tuple[str, str], float]) -> float:
 @pytest.mark.parametrize("seed", range(5))
 def test_alpha_equals_the_coincidence_matrix(seed: int) -> None:
     votes = crowd(seed)
-    assert measured(votes).figures.alpha.value == pytest.approx(naive_alpha(votes))
+    assert measured(votes).figures.alpha.value == pytest.approx(naive_alpha(coincidences_of(votes)))
 
 
 def test_alpha_equals_crowd_kits() -> None:

@@ -198,7 +198,7 @@ def write_sources(project: Any, rows: list[str]) -> None:
 def test_the_stage_reports_the_pool(second_round: Any) -> None:
     found = figures()
     assert found.name == "pool"
-    assert found.near_duplicates == pytest.approx(2 / 82)
+    assert found.near_duplicates == pytest.approx(2 / 82, rel=1e-5)
     truth = pd.Series(second_round.truth()).value_counts(normalize=True)
     for name, one in found.batch.items():
         assert one.low - 0.05 <= truth[name] <= one.high + 0.05

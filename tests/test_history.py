@@ -82,7 +82,7 @@ def test_one_photo_that_was_never_pushed_is_a_finding(three_rounds: Path) -> Non
 
 def test_two_branches_with_votes_merge_and_nothing_is_lost(three_rounds: Path) -> None:
     merged = clone_of(three_rounds, "merged")
-    sh("make bootstrap && dvc pull", merged)
+    sh("python -m faceloop.commands.repository.bootstrap && dvc pull", merged)
     votes = pd.read_csv(merged / "labels/o01-i01/truth.csv", dtype=str)
     for name, label in (("ana", "none"), ("ben", "glasses")):
         sh(f"git checkout -q -b {name} main", merged)
@@ -226,7 +226,10 @@ def test_after_a_failed_repro_no_face_would_be_added(three_rounds: Path) -> None
     """DVC takes back the ignore lines of the stages that succeeded (its issue 11091)."""
     copy = copy_of(three_rounds, "failed")
     sh("find data models -name .gitignore -delete; git rm -q dvc.lock", copy)
-    sh("sed -i 's/^def main.*/&\\n    raise SystemExit(1)/' stages/train.py", copy)
+    sh(
+        "sed -i 's/^def main.*/&\\n    raise SystemExit(1)/' stages/train.py && faceloop engine",
+        copy,
+    )
     sh("dvc repro", copy, exit_code=255)
     assert (copy / "data/faces/march.zip").is_file()
     sh("git add -A", copy)

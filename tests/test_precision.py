@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from benchmarks.scratch import lay_code
 from faceloop.base.errors import FaceloopError
 from faceloop.commands.settings import read_settings
 from faceloop.weights.loading import check_precision
@@ -29,6 +30,7 @@ def test_a_processor_without_bfloat16_is_refused_in_a_sentence_before_any_work(
 ) -> None:
     shutil.copytree(drawn.root / "data", project.root / "data", dirs_exist_ok=True)
     project.set({"batches": ["drawn"], f"{stage}.precision": "bfloat16"})
+    lay_code(project.root)
     before = contents(project.root)
     done = subprocess.run(
         [sys.executable, "-m", f"stages.{stage}", "drawn"],

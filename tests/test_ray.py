@@ -48,11 +48,11 @@ def test_what_goes_wrong_crosses_as_text_whatever_its_constructor_takes(
     shard: int, kind: type[Exception], words: str
 ) -> None:
     with pytest.raises(kind, match=words):
-        list(map_shards(failing, [shard], RAY))
+        list(map_shards(failing, [shard], RAY, dict))
 
 
 def test_a_process_that_ends_with_exit_code_1_did_not_hang() -> None:
-    assert dict(map_shards(leaving, [1, 2], RAY)) == {1: Lost(1), 2: 2}
+    assert dict(map_shards(leaving, [1, 2], RAY, dict)) == {1: Lost(1), 2: 2}
 
 
 def outs() -> dict[str, bytes]:

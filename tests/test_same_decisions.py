@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import CLASSES, Project, face_rows
+from conftest import CLASSES, Project, face_rows, lay_crops
 from PIL import Image
 
 from benchmarks.processors import BATCH, DECIDED, PROCESSORS, TRUTH, decide_on, differing, draw
-from faceloop.base.storage import EMBEDDINGS_DIR, FACES_DIR, write_array, write_parquet
+from faceloop.base.storage import EMBEDDINGS_DIR, write_array
 from faceloop.crops.boxes import BOX
-from faceloop.crops.packs import crops_path, encode_crop, write_crops
+from faceloop.crops.packs import encode_crop
 
 pytestmark = pytest.mark.skipif(
     platform.machine().lower() not in ("x86_64", "amd64"),
@@ -48,10 +48,9 @@ def add_pool(project: Project, photos: int = 300, width: int = 64) -> None:
     crops = [Image.fromarray(one).resize((160, 160)) for one in shades]
     truth = rows[["source", "frame", *BOX]].assign(label=np.array(CLASSES)[place])
     with project.here():
-        write_parquet(rows, FACES_DIR / f"{BATCH}.parquet")
         write_array(features.astype(np.float16), EMBEDDINGS_DIR / f"{BATCH}.npy")
         jpegs = map(encode_crop, crops)
-        write_crops(dict(zip(rows["face_id"], jpegs, strict=True)), crops_path(BATCH))
+        lay_crops(rows, dict(zip(rows["face_id"], jpegs, strict=True)), BATCH)
         Path("data/sources").mkdir()
         truth.to_csv(TRUTH, index=False)
 
