@@ -22,6 +22,7 @@ from faceloop.workers.params import Engine
 from stages import embed, extract_faces
 
 pytest.importorskip("ray", reason="needs pip install 'faceloop[ray]'")
+pytestmark = pytest.mark.slow
 RAY = Engine(name="ray", workers=2, address=None)
 
 

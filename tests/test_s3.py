@@ -37,6 +37,7 @@ def use_bucket(folder: Path, url: str) -> None:
         sh(f"dvc remote modify --local store {name} {value}", folder)
 
 
+@pytest.mark.slow
 def test_three_rounds_on_s3_back_to_the_first_and_on(three_rounds: Path, endpoint: str) -> None:
     home = three_rounds.parent
     sent = Path(shutil.copytree(three_rounds, home / "s3-sent", symlinks=True))
