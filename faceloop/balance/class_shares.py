@@ -2,9 +2,9 @@
 
 A share of predictions is no share of faces: where sunglasses are taken for none in one case of
 ten, a tenth of them is missing (Forman 2008, Quantifying Counts and Costs via Classification).
-The method assumes label shift: between the labelled and the unlabelled faces the classes' shares may
-differ, but not how a class looks. QuaPy has it too; it takes seconds to import and knows no draws of
-whole photos, so that these few lines stand here and are tested against it.
+The method assumes label shift: between the labelled and the unlabelled faces the classes' shares
+may differ, but not how a class looks. QuaPy has it too; it takes seconds to import and knows no
+draws of whole photos, so that these few lines stand here and are tested against it.
 """
 
 import math

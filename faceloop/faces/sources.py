@@ -42,8 +42,8 @@ PRELOAD = ("faceloop.faces.extraction", "faceloop.weights.loading")  # what work
 CODE = ("base", "crops", "faces", "weights")  # packages that decide what is found
 PACKAGES = ("av", "facenet-pytorch", "numpy", "pillow", "torch", "torchvision")
 PLACED = {**FOUND, "folder": "int64", "at": "int64", "bytes": "int64"}
-# Params that decide nothing: how long a file is waited for, and of a photo what is about frames. Nor
-# is `device` in the key, for `auto` is another on another machine.
+# Params that decide nothing: how long a file is waited for, and of a photo what is about frames.
+# Nor is `device` in the key, for `auto` is another on another machine.
 # What only rejects, as max_megapixels does, decides: a finished source does not tell how near its
 # limit it came.
 HOW_LONG = {"stall_seconds"}
