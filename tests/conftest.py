@@ -9,6 +9,7 @@ from functools import cache
 from io import BytesIO, StringIO
 from multiprocessing.forkserver import ensure_running, set_forkserver_preload
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -69,10 +70,19 @@ BEHIND_THE_FACES = (
 )
 ROOT = Path(__file__).resolve().parents[1]
 CLASSES = ["none", "glasses", "sunglasses"]
-# Small enough that a whole round takes a blink, and that a few faces tell something.
-fit_head.STRENGTHS, fit_head.FOLDS = (1.0, 0.1), 3
-comparison.SWAPS, shadow.LEAST_LABELS = 100, 5
-batch_balance.MIN_RANDOM, validation.STRATA = 6, 3
+# Small enough that a whole round takes a blink, and that a few faces tell something. Processes that
+# a test starts have the constants as shipped.
+CONSTANTS: dict[tuple[ModuleType, str], Any] = {
+    (fit_head, "STRENGTHS"): (1.0, 0.1),
+    (fit_head, "FOLDS"): 3,
+    (comparison, "SWAPS"): 100,
+    (shadow, "LEAST_LABELS"): 5,
+    (batch_balance, "MIN_RANDOM"): 6,
+    (validation, "STRATA"): 3,
+}
+SHIPPED = {(module, name): getattr(module, name) for module, name in CONSTANTS}
+for (module, name), small in CONSTANTS.items():
+    setattr(module, name, small)
 SMALL: dict[str, Any] = {
     "seed": 7,
     "classes": CLASSES,
@@ -283,6 +293,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     root.mkdir()
     monkeypatch.chdir(root)
     return Project(root)
+
+
+@pytest.fixture
+def as_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the constants as shipped, as processes do that a test starts."""
+    for (module, name), value in SHIPPED.items():
+        monkeypatch.setattr(module, name, value)
 
 
 @pytest.fixture
