@@ -18,13 +18,13 @@ from benchmarks.gate import markdown
 from faceloop.base.randomness import generator
 from faceloop.evaluation.comparison import PairedPredictions, confusions_of, errors, estimates_of
 from faceloop.evaluation.held_out import WholeBatch
-from faceloop.evaluation.params import Evaluation
 from faceloop.evaluation.whole_batch import whole_batch_figures
 from faceloop.model.head import Head
 from faceloop.sampling.validation import draw_groups, stratified_sample
 from faceloop.statistics.confusion import class_shares, confusion_by_group, figures
 from faceloop.statistics.estimates import Estimate
 from faceloop.statistics.intervals import Error, deviation
+from faceloop.statistics.params import Intervals
 from faceloop.statistics.resampling import bootstrap_confusions
 
 FACES, DRAWS, CONFIDENCE = 20_000, 200, 0.95
@@ -147,7 +147,7 @@ def depleted(rng: np.random.Generator) -> Iterator[tuple[int, list[float]]]:
     """Use up one pool; yield, every third round, how many are labelled and both estimates."""
     n, plain = 2000, np.zeros(2, np.float32)
     head = Head(("a", "b"), plain[None], plain, plain[:1], plain[:1] + 1, 1.0, 1.0, "-")
-    settings = Evaluation(bootstrap=DRAWS, confidence=CONFIDENCE, bins=10)
+    settings = Intervals(bootstrap=DRAWS, confidence=CONFIDENCE)
     luck = rng.random(n)
     hit, looks_hard = luck < 0.8, luck + rng.normal(scale=0.15, size=n)
     truth = rng.integers(0, 2, n)

@@ -71,7 +71,7 @@ def _with_margin(
 
 def _embed(faces: pd.DataFrame, crop_of: CropOf, settings: Settings) -> np.ndarray:
     """Return embeddings (n, d) of faces cut by `crop_of`, packed as extract_faces packs them."""
-    device = pick_device(settings.embed.device)
+    device = pick_device(settings.device)
     network = load_network(settings.embed.model, device)
     embedder = embedder_of(network, settings.embed, SHIPPED_MARGIN, device)
     crops = []

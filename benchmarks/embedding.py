@@ -190,7 +190,7 @@ def write_batch(batch: str, n: int) -> None:
 
 def run_stage(folder: Path, n: int) -> dict[str, Any]:
     """Embed a batch of n faces as the stage does; return what it took, its workers counted in."""
-    with project(folder, {"batches": [f"b{n}"], "embed.device": "cpu"}):
+    with project(folder, {"batches": [f"b{n}"], "device": "cpu"}):
         seconds, peak = watch("-m", "stages.embed", f"b{n}")
     return {"faces": n, "seconds": seconds, "faces a second": n / seconds, "peak MB": peak / 1e6}
 

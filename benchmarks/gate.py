@@ -20,12 +20,12 @@ from faceloop.base.randomness import generator
 from faceloop.commands.settings import read_settings
 from faceloop.evaluation.comparison import PairedPredictions, compare
 from faceloop.evaluation.evaluation_figures import Comparison, WholeBatchFigures
-from faceloop.evaluation.params import Evaluation
 from faceloop.gate.params import Gate
 from faceloop.gate.verdict import data_helps, knowledge_kept, level, target_reached
 from faceloop.statistics.confusion import METRICS
 from faceloop.statistics.estimates import ByMetric, Difference, EstimateWithError
 from faceloop.statistics.intervals import difference_interval
+from faceloop.statistics.params import Intervals
 
 ROUNDS = 20
 SIZES = (60, 200, 500, 1000, 2000)
@@ -201,7 +201,7 @@ def false_targets(gate: Gate, projects: int, rng: np.random.Generator) -> Iterat
 
 def own_code(rounds: int, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
     """`evaluation.compare` on macro-F1, 3 skewed classes, photos of 1 to 3 faces, no change."""
-    settings = Evaluation(bootstrap=1999, confidence=CONFIDENCE, bins=10)
+    settings = Intervals(bootstrap=1999, confidence=CONFIDENCE)
     for n in (60, 200, 500):
         p = []
         for _ in range(rounds):

@@ -37,8 +37,8 @@ def onet(target: str, cache: Path) -> tuple[Labelled, list[str]]:
 def write_onet(path: Path) -> None:
     """Embed the shared pictures with the network that params.yaml ships with."""
     settings = read_settings()
-    embed = settings.embed.model_copy(update={"model": "mtcnn-onet", "device": "cpu"})
-    device = pick_device(embed.device)
+    embed = settings.embed.model_copy(update={"model": "mtcnn-onet"})
+    device = pick_device("cpu")
     embedder = embedder_of(load_network(embed.model, device), embed, 0.0, device)
     table = pd.read_csv(DATA / "utkface/labels.csv")
     files = table.loc[table["image"] == 1, "file"].to_numpy(dtype=str)
@@ -69,7 +69,7 @@ def demo() -> tuple[Labelled, list[str]]:
     settings = read_settings()
     faces, features = read_batch("demo"), read_embeddings("demo").astype(np.float32)
     truth = read_truth(ROOT / "data/raw/demo.truth.csv", settings.classes)
-    labels = label_by_truth(faces, truth, settings.merge_labels.min_iou)
+    labels = label_by_truth(faces, truth)
     known = np.flatnonzero(labels.isin(settings.classes) & faces["duplicate_of"].isna())
     codes = labels.iloc[known].map(settings.classes.index).to_numpy(dtype=np.int64)
     ids, groups = (faces[name].to_numpy(dtype=str)[known] for name in ("face_id", "group"))

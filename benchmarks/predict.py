@@ -96,8 +96,7 @@ def one_trial(
     labels = held_out.truth[measured]
     random = RandomLabels(held_out.p[measured], labels, measured, np.ones(drawn))
     said = Unlabelled(held_out.p[picked], np.arange(faces), np.ones(faces))
-    (corrected,) = estimate_shares("bbse", random, [said], replicates, rng)
-    (emq,) = estimate_shares("emq", random, [said], 0, rng)
+    (corrected,) = estimate_shares(random, [said], replicates, rng)
     truth = mix / faces
     result: dict[str, Any] = {}
     both = {"predicted": shares_as_predicted(said, replicates, rng), "corrected": corrected}
@@ -107,7 +106,6 @@ def one_trial(
         result[f"{kind}: error"] = (table["value"] - truth).abs().mean()
         result[f"{kind}: coverage"] = ((table["low"] <= truth) & (truth <= table["high"])).mean()
         result[f"{kind}: width"] = (table["high"] - table["low"]).mean()
-    result["emq: error"] = np.abs(emq[0] - truth).mean()
     return result
 
 

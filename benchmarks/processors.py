@@ -148,7 +148,7 @@ def answer(name: str) -> None:
     parts = ("validation", "diverse", "relabel")
     drawn = [read_csv(QUEUE_DIR / f"{part}.csv", QUEUE) for part in parts]
     queue = stacked(drawn, QUEUE).sort_values("face_id", ignore_index=True)
-    labels = label_by_truth(queue, read_truth(TRUTH, read_settings().classes), min_iou=0.5)
+    labels = label_by_truth(queue, read_truth(TRUTH, read_settings().classes))
     queue = queue.rename(columns=ASKED_AS)
     votes = {"asked_id": queue["asked_id"], "label": labels.replace("", "not_a_face")}
     write_queue(queue, name)

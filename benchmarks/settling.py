@@ -20,6 +20,7 @@ from faceloop.commands.settings import Settings, read_settings
 from faceloop.evaluation.evaluation_figures import IterationFigures, PredictionAgreement
 from faceloop.evaluation.held_out import WholeBatch
 from faceloop.evaluation.whole_batch import prediction_agreement
+from faceloop.gate import verdict
 from faceloop.gate.params import Gate
 from faceloop.gate.verdict import Evidence, judge
 from faceloop.model.fit_head import fit_head
@@ -75,10 +76,11 @@ def patience(steps: list[Step], gate: Gate, rng: np.random.Generator) -> Iterato
     """Return when projects on these steps end, by patience and by what counts as settled."""
     for settled in (0.0, 0.95, 0.97, 0.99):
         for rounds in (1, 2, 3):
-            asked = gate.model_copy(update={"patience": rounds, "settled_kappa": settled})
+            verdict.SETTLED_KAPPA = settled
+            asked = gate.model_copy(update={"patience": rounds})
             ends = [steps[project_end(steps, asked, rng)] for _ in range(PROJECTS)]
             yield {
-                "settled_kappa": f"{settled:g}",
+                "settled kappa": f"{settled:g}",
                 "patience": rounds,
                 "ended before its last round": np.mean([one != steps[-1] for one in ends]),
                 "labels, mean": f"{np.mean([one.labels for one in ends]):.0f}",

@@ -56,7 +56,7 @@ def run(data: Faces, strategy: str, seed: int, settings: Settings) -> dict[str, 
     labelled = label_rounds(data, pool, strategy, seed, settings)
     _, random, active = split_arms(labelled, seed)
     n = min(len(random), len(active))
-    sizes = curve_sizes(n, settings.eval_shadow.sizes)
+    sizes = curve_sizes(n)
     by_random = {size: fit(data, random.index[:size], settings, seed) for size in sizes}
     by_active = {
         size: fit(data, active.index[:size], settings, seed) for size in [*sizes, len(active)]
@@ -67,7 +67,7 @@ def run(data: Faces, strategy: str, seed: int, settings: Settings) -> dict[str, 
     )
     rng = generator(seed, "eval_shadow", strategy)
     arms, _ = compare_arms(
-        held_out, by_random, by_active, settings.gate.metric, settings.eval_shadow, rng
+        held_out, by_random, by_active, settings.gate.metric, settings.intervals, rng
     )
     if arms.delta is None:
         raise RuntimeError("no face to judge on")

@@ -12,7 +12,7 @@ from faceloop.balance.batch_faces import (
 )
 from faceloop.balance.class_shares import RandomLabels
 from faceloop.balance.known_sources import read_sources
-from faceloop.balance.params import Balance
+from faceloop.balance.params import Wanted
 from faceloop.base.blocks import Loop
 from faceloop.base.console import run_stage
 from faceloop.base.params import read_params
@@ -23,10 +23,12 @@ from faceloop.model.head_files import MODELS_DIR, read_head, read_out_of_fold
 from faceloop.pool.features import read_features
 from faceloop.pool.open_faces import open_pool
 from faceloop.pool.reading import pool_batch, read_pool
+from faceloop.statistics.params import Intervals
 
 
 class Params(Loop):
-    balance: Balance
+    balance: Wanted
+    intervals: Intervals
 
 
 def main() -> None:
@@ -42,12 +44,13 @@ def main() -> None:
     known = known_of(faces, labelled, sources, classes)
     found = balance_of(
         describe_batch(faces, labelled, classes, candidate, name),
-        look_at(known, is_open, embeddings, head, wanted.max_faces, rng),
+        look_at(known, is_open, embeddings, head, rng),
         random_labels(labelled, head, settings),
         read_features(labelled[labelled["label"].isin(classes)], settings.batches),
         list(sources.columns.drop("source")),
         classes,
         wanted,
+        settings.intervals,
         rng,
     )
     write_record(found, METRICS_DIR / "balance.json")

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 from tqdm import tqdm
 
+from faceloop.base.blocks import Device
 from faceloop.base.console import run_stage
 from faceloop.base.errors import FaceloopError
 from faceloop.base.params import read_params
@@ -13,8 +14,8 @@ from faceloop.base.storage import EMBEDDINGS_DIR
 from faceloop.crops.face_table import PLACE, read_batch
 from faceloop.crops.params import Margin, OfABatch
 from faceloop.embedding.params import Embed
-from faceloop.embedding.rows import writing_rows
-from faceloop.embedding.shards import check_machine, cut_shards, embed_shard
+from faceloop.embedding.rows import STORED_AS, writing_rows
+from faceloop.embedding.shards import check_for_crops, cut_shards, embed_shard
 from faceloop.weights.loading import fetch_weights
 from faceloop.workers.dispatch import map_shards
 from faceloop.workers.local import Lost
@@ -23,6 +24,7 @@ from faceloop.workers.params import Engine
 
 class Params(OfABatch):
     engine: Annotated[Engine, Field(exclude=True)]
+    device: Device
     extract_faces: Margin
     embed: Embed
 
@@ -33,16 +35,17 @@ def main(batch: str) -> None:
     settings.check(batch)
     wanted, margin = settings.embed, settings.extract_faces.margin
     places = read_batch(batch, list(PLACE)).to_numpy()
-    check = partial(check_machine, batch, wanted)
+    check = partial(check_for_crops, batch, wanted, settings.device)
     work = partial(
         embed_shard,
         batch=batch,
         settings=wanted,
         margin=margin,
         weights=fetch_weights(wanted.model),
+        device=settings.device,
     )
     with (
-        writing_rows(EMBEDDINGS_DIR / f"{batch}.npy", len(places), wanted.stored_as) as rows,
+        writing_rows(EMBEDDINGS_DIR / f"{batch}.npy", len(places), STORED_AS) as rows,
         tqdm(total=len(places), desc=f"embed {batch}", unit="face", disable=None) as progress,
     ):
         shards = cut_shards(places)

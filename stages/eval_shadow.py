@@ -19,7 +19,6 @@ from faceloop.base.storage import (
 )
 from faceloop.evaluation.evaluation_figures import ShadowFigures
 from faceloop.evaluation.evidence import read_held_out
-from faceloop.evaluation.params import EvalShadow
 from faceloop.evaluation.shadow import (
     CURVE,
     compare_arms,
@@ -32,20 +31,20 @@ from faceloop.model.head import Head, class_codes
 from faceloop.model.params import EmbedderName, Train
 from faceloop.pool.features import read_features
 from faceloop.pool.labelled import LABELLED
-from faceloop.statistics.params import Metric
+from faceloop.statistics.params import Intervals, Metric
 
 
 class Params(Loop):
     embed: EmbedderName
     train: Train
     gate: Metric
-    eval_shadow: EvalShadow
+    intervals: Intervals
 
 
 def main() -> None:
     """Write `metrics/shadow.json` and the points of the learning curves."""
     settings = read_params(Params)
-    wanted, candidate = settings.eval_shadow, settings.rounds.candidate
+    candidate = settings.rounds.candidate
     held_out = read_held_out("validation", settings)
     labelled = read_csv(LABELLED_DIR / f"{candidate}.csv", LABELLED)
     base, random, active = split_arms(labelled, settings.seed)
@@ -57,16 +56,16 @@ def main() -> None:
         "metric": settings.gate.metric,
         "n": len(held_out.truth),
     }
-    reason = why_unknown(len(held_out.truth), random, active, wanted.min_labels)
+    reason = why_unknown(len(held_out.truth), random, active)
     if reason:
         figures, curve = ShadowFigures(**about, reason=reason), pd.DataFrame(columns=CURVE)
     else:
-        sizes = curve_sizes(n, wanted.sizes)
+        sizes = curve_sizes(n)
         by_random = fit_sizes(base, random, sizes, settings)
         by_active = fit_sizes(base, active, sorted({*sizes, len(active)}), settings)
         rng = generator(settings.seed, "eval_shadow", candidate)
         metric = settings.gate.metric
-        arms, curve = compare_arms(held_out, by_random, by_active, metric, wanted, rng)
+        arms, curve = compare_arms(held_out, by_random, by_active, metric, settings.intervals, rng)
         figures = ShadowFigures(**about, **arms._asdict())
     write_record(figures, METRICS_DIR / "shadow.json")
     write_csv(curve, PLOTS_DIR / "shadow_curve.csv")

@@ -9,8 +9,9 @@ import pandas as pd
 from pydantic import Field
 from tqdm import tqdm
 
+from faceloop.base.blocks import Device
+from faceloop.base.code import sha256_of
 from faceloop.base.console import run_stage
-from faceloop.base.digest import sha256_of
 from faceloop.base.params import read_params
 from faceloop.base.storage import FACES_DIR, write_csv, write_parquet
 from faceloop.crops.packs import crops_path, with_places, write_crops
@@ -18,7 +19,7 @@ from faceloop.crops.params import OfABatch
 from faceloop.faces.extracted import clear_unfinished, is_finished
 from faceloop.faces.media import MEDIA_SUFFIXES, list_sources
 from faceloop.faces.params import ExtractFaces
-from faceloop.faces.sources import Source, check_machine, extract_source, folder_of, gather
+from faceloop.faces.sources import Source, check_for_sources, extract_source, folder_of, gather
 from faceloop.workers.dispatch import map_shards, threads_each
 from faceloop.workers.local import Lost
 from faceloop.workers.params import Engine
@@ -26,6 +27,7 @@ from faceloop.workers.params import Engine
 
 class Params(OfABatch):
     engine: Annotated[Engine, Field(exclude=True)]
+    device: Device
     extract_faces: ExtractFaces
 
 
@@ -53,11 +55,14 @@ def main(batch: str) -> None:
 def extract_all(batch: str, sources: list[Source], settings: Params) -> dict[str, str]:
     """Extract what is not extracted yet; return the digests of sources that were lost, and why."""
     clear_unfinished()
-    wanted = settings.extract_faces
+    wanted, device = settings.extract_faces, settings.device
     todo = [source for source in sources if not is_finished(folder_of(source, wanted))]
     todo.sort(key=lambda source: -source.path.stat().st_size)  # the longest first, not at the end
-    work = partial(extract_source, settings=wanted, threads=threads_each(settings.engine))
-    done = map_shards(work, todo, settings.engine, partial(check_machine, batch, wanted))
+    work = partial(
+        extract_source, settings=wanted, device=device, threads=threads_each(settings.engine)
+    )
+    check = partial(check_for_sources, batch, wanted, device)
+    done = map_shards(work, todo, settings.engine, check)
     lost: dict[str, str] = {}
     for source, result in tqdm(
         done, "extract_faces", len(sources), initial=len(sources) - len(todo), disable=None

@@ -13,7 +13,7 @@ from faceloop.crops.face_table import read_batch
 from faceloop.crops.packs import decode_crop, read_crops
 from faceloop.crops.params import OfABatch
 from faceloop.duplicates.linking import Links, link_copies, small_crop
-from faceloop.duplicates.neighbours import Pairs, near_pairs
+from faceloop.duplicates.neighbours import MIN_COSINE, Pairs, near_pairs
 from faceloop.duplicates.params import LinkDuplicates
 from faceloop.pool.features import StoredEmbeddings
 from faceloop.pool.labelled import DUPLICATES
@@ -32,7 +32,7 @@ def main(batch: str) -> None:
     faces = read_batch(batch, ["face_id", "duplicate_of"])
     distinct = np.flatnonzero(faces["duplicate_of"].isna())
     rng = generator(settings.seed, "link_duplicates", batch)
-    pairs = near_pairs(StoredEmbeddings(batch), distinct, wanted.min_cosine, rng)
+    pairs = near_pairs(StoredEmbeddings(batch), distinct, MIN_COSINE, rng)
     links = confirm(pairs, batch, faces["face_id"].to_numpy(), wanted.min_similarity)
     face_ids = faces["face_id"].array
     rows = {

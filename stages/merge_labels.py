@@ -32,7 +32,7 @@ def main() -> None:
         write_csv(merged.labelled, LABELLED_DIR / f"{name}.csv")
         print(f"merge_labels {name}: {len(merged.placed)} votes on {len(merged.labelled)} faces")
     rng = generator(settings.seed, "agreement", candidate)
-    agreement = measure_agreement(merged.labelled, merged.placed, settings.merge_labels, rng)
+    agreement = measure_agreement(merged.labelled, merged.placed, settings.intervals, rng)
     figures = count_labels(merged, said.queues, agreement.figures, candidate, settings)
     write_record(figures, METRICS_DIR / "labels.json")
     write_csv(agreement.pairs, PLOTS_DIR / "labels_pairs.csv")

@@ -1,6 +1,6 @@
 """From the uncertain faces pick a diverse few."""
 
-from faceloop.base.blocks import Batches, Candidate, Classes, Seed
+from faceloop.base.blocks import Batches, Classes, Seed
 from faceloop.base.console import run_stage
 from faceloop.base.params import read_params
 from faceloop.base.randomness import generator
@@ -10,8 +10,8 @@ from faceloop.model.head import p_columns
 from faceloop.pool.features import read_features
 from faceloop.pool.labelled import LABELLED
 from faceloop.pool.queue import QUEUE
-from faceloop.sampling.diverse_strategies import Sample, pick_diverse
-from faceloop.sampling.params import ByStrategy, SampleDiverse
+from faceloop.sampling.diverse_strategies import COLD_START, Sample, pick_diverse
+from faceloop.sampling.params import ByStrategy, Candidate, SampleDiverse
 
 
 class Params(ByStrategy):
@@ -38,7 +38,7 @@ def main() -> None:
         read_features(trained, batches),
     )
     wanted = settings.sample_diverse
-    strategy = settings.diversity if len(trained) else wanted.cold_start
+    strategy = settings.diversity if len(trained) else COLD_START
     rng = generator(settings.seed, "sample_diverse", candidate)
     picks = pick_diverse(strategy, sample, wanted, rng)
     queue = uncertain.iloc[picks["position"]].reset_index(drop=True)

@@ -7,7 +7,6 @@ from faceloop.base.storage import LABELLED_DIR, QUEUE_DIR, read_csv, write_csv
 from faceloop.base.tables import FACE, stacked
 from faceloop.crops.face_table import read_faces
 from faceloop.labels.columns import ASKED
-from faceloop.labels.params import Placing
 from faceloop.labels.placing import place_rows
 from faceloop.labels.vote_files import known_rounds, read_queue
 from faceloop.model.head import class_codes, p_columns
@@ -21,7 +20,6 @@ from faceloop.sampling.params import SampleRelabel
 
 
 class Params(HoldingOut):
-    merge_labels: Placing
     sample_relabel: SampleRelabel
 
 
@@ -34,7 +32,7 @@ def main() -> None:
     queues = stacked([read_queue(name) for name in rounds], ASKED)
     faces = read_faces(settings.batches, queues)
     again = queues[queues["purpose"] == "relabel"]
-    asked_before = place_rows(again, faces, settings.merge_labels.min_iou)
+    asked_before = place_rows(again, faces)
     held_out = next_overfit_groups(labelled, settings)
     free = labelled[may_be_asked_again(labelled, asked_before, held_out)]
     judged = read_out_of_fold(candidate).merge(free[FACE], on=FACE)

@@ -13,8 +13,13 @@ from faceloop.pool.queue import queue_rows
 from faceloop.pool.reading import pool_batch, read_pool
 from faceloop.pool.splits import next_overfit_groups
 from faceloop.sampling.params import SampleValidation
-from faceloop.sampling.validation import draw_groups, stratified_sample, thinned
-from faceloop.statistics.clustering import cluster_points, principal_components
+from faceloop.sampling.validation import (
+    MOST_CLUSTERED,
+    draw_groups,
+    strata_of,
+    stratified_sample,
+    thinned,
+)
 
 
 class Params(HoldingOut):
@@ -31,11 +36,11 @@ def main() -> None:
     rng = generator(settings.seed, "sample_validation", settings.rounds.candidate)
     seed = int(rng.integers(2**31))
     lent, group_probability = draw_groups(faces["group"].array[unseen], wanted.max_share, rng)
-    frame, size = thinned(unseen[lent], wanted.max_faces, rng), wanted.size + wanted.reserve
+    size = wanted.size + wanted.reserve
+    frame = thinned(unseen[lent], max(MOST_CLUSTERED, size), rng)
     strata = np.zeros(len(frame), dtype=int)
     if len(frame) > size:
-        points = principal_components(embeddings[frame], wanted.pca_components)
-        strata, _ = cluster_points(points, wanted.strata, seed)
+        strata = strata_of(embeddings[frame], seed)
     drawn = stratified_sample(strata, size, rng)
     first = stratified_sample(strata[drawn], wanted.size, rng)
     later = rng.permutation(np.setdiff1d(np.arange(len(drawn)), first))

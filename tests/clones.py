@@ -94,7 +94,7 @@ def copy_project(folder: Path) -> None:
 def true_labels(project: Path, round_name: str, truth: Path) -> dict[str, str]:
     """Return what a person who knows the truth says of each queued face."""
     queue = pd.read_csv(project / f"labels/{round_name}/queue.csv")
-    labels = label_by_truth(queue, read_truth(truth, CLASSES), min_iou=0.5)
+    labels = label_by_truth(queue, read_truth(truth, CLASSES))
     return dict(zip(queue["face_id"], labels.where(labels != "", "not_a_face"), strict=True))
 
 

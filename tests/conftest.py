@@ -9,6 +9,7 @@ from functools import cache
 from io import BytesIO, StringIO
 from multiprocessing.forkserver import ensure_running, set_forkserver_preload
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from ruamel.yaml import YAML
 from benchmarks import label_project
 from benchmarks.label_project import CHROMIUM, chromium
 from demo.batch import draw_batch
+from faceloop.balance import batch_balance
 from faceloop.base.storage import (
     DUPLICATES_DIR,
     EMBEDDINGS_DIR,
@@ -34,9 +36,12 @@ from faceloop.base.storage import (
 from faceloop.base.tables import as_table
 from faceloop.crops.face_table import FACES, LANDMARKS, PLACE, read_batch
 from faceloop.crops.packs import crops_path, with_places, write_crops
+from faceloop.evaluation import comparison, shadow
 from faceloop.faces.sources import PRELOAD
+from faceloop.model import fit_head
 from faceloop.pool.labelled import DUPLICATES, LABELLED
 from faceloop.pool.queue import QUEUE, queue_rows
+from faceloop.sampling import validation
 from faceloop.workers import dispatch
 from stages import (
     balance,
@@ -65,7 +70,19 @@ BEHIND_THE_FACES = (
 )
 ROOT = Path(__file__).resolve().parents[1]
 CLASSES = ["none", "glasses", "sunglasses"]
-# Small enough that a whole round takes a blink.
+# Small enough that a whole round takes a blink, and that a few faces tell something. Processes that
+# a test starts have the constants as shipped.
+CONSTANTS: dict[tuple[ModuleType, str], Any] = {
+    (fit_head, "STRENGTHS"): (1.0, 0.1),
+    (fit_head, "FOLDS"): 3,
+    (comparison, "SWAPS"): 100,
+    (shadow, "LEAST_LABELS"): 5,
+    (batch_balance, "MIN_RANDOM"): 6,
+    (validation, "STRATA"): 3,
+}
+SHIPPED = {(module, name): getattr(module, name) for module, name in CONSTANTS}
+for (module, name), small in CONSTANTS.items():
+    setattr(module, name, small)
 SMALL: dict[str, Any] = {
     "seed": 7,
     "classes": CLASSES,
@@ -74,21 +91,11 @@ SMALL: dict[str, Any] = {
     "rounds.candidate": "o00-i00",
     "rounds.rejected": [],
     "rounds.without_gain": 0,
-    "extract_faces.device": "cpu",
-    "embed.device": "cpu",
-    "train.l2": [1.0, 0.1],
-    "train.folds": 3,
-    "eval_overfit.bootstrap": 100,
-    "eval_iteration.bootstrap": 100,
-    "eval_shadow.bootstrap": 100,
-    "eval_shadow.min_labels": 5,
-    "eval_shadow.sizes": 2,
-    "balance.bootstrap": 100,
-    "balance.min_random": 6,
+    "device": "cpu",
+    "intervals.bootstrap": 100,
     "balance.min_cell": 5,
     "sample_validation.size": 6,
     "sample_validation.reserve": 0,
-    "sample_validation.strata": 3,
     "sample_uncertain.size": 16,
     "sample_diverse.size": 8,
     "sample_diverse.clusters": 3,
@@ -286,6 +293,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     root.mkdir()
     monkeypatch.chdir(root)
     return Project(root)
+
+
+@pytest.fixture
+def as_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the constants as shipped, as processes do that a test starts."""
+    for (module, name), value in SHIPPED.items():
+        monkeypatch.setattr(module, name, value)
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def merged(round_name: str) -> tuple[pd.DataFrame, LabelFigures]:
     faces = read_faces(settings.batches, said.queues)
     found = merge_rounds(*said, faces, round_name, settings)
     rng = np.random.default_rng(0)
-    people = measure_agreement(found.labelled, found.placed, settings.merge_labels, rng)
+    people = measure_agreement(found.labelled, found.placed, settings.intervals, rng)
     figures = count_labels(found, said.queues, people.figures, round_name, settings)
     return found.labelled.set_index("face_id"), figures
 

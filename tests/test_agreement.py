@@ -21,14 +21,12 @@ from faceloop.labels.agreement import (
     several_people,
 )
 from faceloop.labels.label_figures import AgreementFigures
-from faceloop.labels.params import MergeLabels
 from faceloop.statistics.estimates import Estimate
+from faceloop.statistics.params import Intervals
 from stages import gate, merge_labels
 
 SEED, FIRST = "o00-i00", "o01-i00"
-SETTINGS = MergeLabels(
-    aggregation="majority", overfit_share=0.2, min_iou=0.5, bootstrap=500, confidence=0.95
-)
+SETTINGS = Intervals(bootstrap=500, confidence=0.95)
 
 
 def placed(*rows: tuple[str, str, str], **columns: Any) -> pd.DataFrame:

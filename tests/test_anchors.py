@@ -6,6 +6,7 @@ import pytest
 
 from faceloop.commands.labelling.vote import label_by_truth
 from faceloop.crops.boxes import BOX, iou, match_boxes
+from faceloop.labels import placing
 from faceloop.labels.placing import place_rows
 
 
@@ -59,20 +60,21 @@ def test_a_face_that_still_stands_keeps_its_vote() -> None:
     rows = table(("a", "p", "1.jpg", None, 0))
     # Another face lies exactly where the vote was cast: the id is the stronger word.
     faces = table(("a", "p", "1.jpg", None, 300), ("b", "p", "1.jpg", None, 0))
-    assert place_rows(rows, faces, 0.5).tolist() == ["a"]
+    assert place_rows(rows, faces).tolist() == ["a"]
 
 
 def test_a_moved_face_is_found_by_overlap() -> None:
     rows = table(("old", "p", "1.jpg", None, 0))
     faces = table(("new", "p", "1.jpg", None, 5), ("far", "p", "1.jpg", None, 100))
-    assert place_rows(rows, faces, 0.5).tolist() == ["new"]
+    assert place_rows(rows, faces).tolist() == ["new"]
 
 
-def test_too_little_overlap_finds_nothing() -> None:
+def test_too_little_overlap_finds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = table(("old", "p", "1.jpg", None, 0))
     faces = table(("new", "p", "1.jpg", None, 20))  # IoU 1/3
-    assert place_rows(rows, faces, 0.5).tolist() == [""]
-    assert place_rows(rows, faces, 0.3).tolist() == ["new"]
+    assert place_rows(rows, faces).tolist() == [""]
+    monkeypatch.setattr(placing, "MIN_IOU", 0.3)
+    assert place_rows(rows, faces).tolist() == ["new"]
 
 
 @pytest.mark.parametrize(
@@ -80,31 +82,32 @@ def test_too_little_overlap_finds_nothing() -> None:
 )
 def test_a_face_elsewhere_is_not_it(place: tuple[str, str, int | None]) -> None:
     rows = table(("old", "p", "1.jpg", None, 0))
-    assert place_rows(rows, table(("new", *place, 0)), 0.5).tolist() == [""]
+    assert place_rows(rows, table(("new", *place, 0))).tolist() == [""]
 
 
 def test_video_frames_are_told_apart() -> None:
     rows = table(("o1", "p", "v.mp4", 1, 0), ("o2", "p", "v.mp4", 2, 0))
     faces = table(("n2", "p", "v.mp4", 2, 1), ("n1", "p", "v.mp4", 1, 1))
-    assert place_rows(rows, faces, 0.5).tolist() == ["n1", "n2"]
+    assert place_rows(rows, faces).tolist() == ["n1", "n2"]
 
 
-def test_two_votes_never_find_the_same_face() -> None:
+def test_two_votes_never_find_the_same_face(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = table(("o1", "p", "1.jpg", None, 0), ("o2", "p", "1.jpg", None, 8))
     faces = table(("n", "p", "1.jpg", None, 7))
-    assert place_rows(rows, faces, 0.3).tolist() == ["", "n"]
+    monkeypatch.setattr(placing, "MIN_IOU", 0.3)
+    assert place_rows(rows, faces).tolist() == ["", "n"]
 
 
 def test_a_face_with_its_own_vote_is_not_given_away() -> None:
     rows = table(("kept", "p", "1.jpg", None, 0), ("lost", "p", "1.jpg", None, 1))
     faces = table(("kept", "p", "1.jpg", None, 0))
-    assert place_rows(rows, faces, 0.5).tolist() == ["kept", ""]
+    assert place_rows(rows, faces).tolist() == ["kept", ""]
 
 
 def test_the_index_of_the_rows_is_kept() -> None:
     rows = table(("old", "p", "1.jpg", None, 0), ("gone", "p", "9.jpg", None, 0))
     rows.index = [7, 3]
-    placed = place_rows(rows, table(("new", "p", "1.jpg", None, 2)), 0.5)
+    placed = place_rows(rows, table(("new", "p", "1.jpg", None, 2)))
     assert placed.to_dict() == {7: "new", 3: ""}
 
 
@@ -125,21 +128,21 @@ def test_truth_labels_by_box_and_leaves_the_rest_blank() -> None:
         ("a", "p", "1.jpg", None, 0), ("b", "p", "1.jpg", None, 100), ("c", "p", "v.mp4", 5, 0)
     )
     known = truth(("1.jpg", None, 103, "glasses"), ("1.jpg", None, 500, "none"))
-    assert label_by_truth(queue, known, 0.5).tolist() == ["", "glasses", ""]
+    assert label_by_truth(queue, known).tolist() == ["", "glasses", ""]
 
 
 def test_truth_of_a_frame_is_of_that_frame() -> None:
     queue = table(("a", "p", "v.mp4", 5, 0), ("b", "p", "v.mp4", 6, 0))
     known = truth(("v.mp4", 6, 0, "glasses"))
-    assert label_by_truth(queue, known, 0.5).tolist() == ["", "glasses"]
+    assert label_by_truth(queue, known).tolist() == ["", "glasses"]
 
 
 def test_truth_without_a_box_speaks_for_its_whole_source() -> None:
     queue = table(("a", "p", "1.jpg", None, 0), ("b", "p", "2.jpg", None, 0))
-    assert label_by_truth(queue, truth(("2.jpg", None, None, "none")), 0.5).tolist() == ["", "none"]
+    assert label_by_truth(queue, truth(("2.jpg", None, None, "none"))).tolist() == ["", "none"]
 
 
 def test_nothing_to_label_and_nothing_known_are_fine() -> None:
     queue = table(("a", "p", "1.jpg", None, 0))
-    assert label_by_truth(queue, truth(), 0.5).tolist() == [""]
-    assert label_by_truth(queue.iloc[:0], truth(("1.jpg", None, 0, "a")), 0.5).tolist() == []
+    assert label_by_truth(queue, truth()).tolist() == [""]
+    assert label_by_truth(queue.iloc[:0], truth(("1.jpg", None, 0, "a"))).tolist() == []

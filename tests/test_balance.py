@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from faceloop.balance.balance_figures import BalanceFigures, BatchFigures
-from faceloop.balance.batch_balance import balance_of
+from faceloop.balance.batch_balance import MIN_RANDOM, balance_of
 from faceloop.balance.batch_faces import (
     BatchFaces,
     chance_weights,
@@ -17,27 +17,18 @@ from faceloop.balance.batch_faces import (
 from faceloop.balance.class_shares import RandomLabels
 from faceloop.balance.coverage import nearest_distance, typical_distance
 from faceloop.balance.known_sources import read_sources
-from faceloop.balance.params import Balance
+from faceloop.balance.params import Wanted
 from faceloop.balance.targets import against_targets
 from faceloop.base.errors import FaceloopError
 from faceloop.base.storage import METRICS_DIR, read_record
 from faceloop.commands import cli
 from faceloop.statistics.estimates import Estimate
+from faceloop.statistics.params import Intervals
 from stages import balance
 
 CLASSES = ["no", "yes"]
-WANTED = Balance(
-    targets={},
-    tolerance=0.1,
-    on_skew="warn",
-    method="bbse",
-    min_random=5,
-    min_cell=5,
-    clusters=2,
-    max_faces=1000,
-    bootstrap=100,
-    confidence=0.95,
-)
+WANTED = Wanted(targets={}, tolerance=0.1, min_cell=5)
+INTERVALS = Intervals(bootstrap=100, confidence=0.95)
 
 
 def share(value: float, low: float, high: float) -> Estimate:
@@ -92,7 +83,7 @@ def report(one: BatchFaces, by_chance: RandomLabels = SURE, **changes: Any) -> B
     labelled = np.eye(4, dtype=np.float32)[:1]
     rng = np.random.default_rng(0)
     about = BatchFigures(round="o00-i00", name="b", faces=40, labelled=0, near_duplicates=0.0)
-    return balance_of(about, one, by_chance, labelled, ["country"], CLASSES, wanted, rng)
+    return balance_of(about, one, by_chance, labelled, ["country"], CLASSES, wanted, INTERVALS, rng)
 
 
 def test_what_is_labelled_is_counted_and_the_rest_estimated() -> None:
@@ -125,7 +116,7 @@ def test_without_enough_random_labels_no_class_share_is_told() -> None:
     few = RandomLabels(*(part[:2] for part in SURE))
     found = report(batch([""] * 40, ["fr"] * 40), few)
     assert found.batch is None and found.pool is None
-    assert "2 randomly drawn labels, 5 are needed" in found.reasons[0]
+    assert f"2 randomly drawn labels, {MIN_RANDOM} are needed" in found.reasons[0]
     assert found.columns["country"].values["fr"].faces == 40
 
 

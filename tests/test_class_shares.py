@@ -5,10 +5,8 @@ import pytest
 from scipy.optimize import minimize
 
 from faceloop.balance.class_shares import (
-    METHODS,
     RandomLabels,
     Unlabelled,
-    calibrate,
     class_means,
     estimate_shares,
     expectation_maximisation,
@@ -51,22 +49,17 @@ def predicted(confusion: np.ndarray, weight: float = 1.0) -> RandomLabels:
     return RandomLabels(np.eye(3)[taken_for], actual, np.arange(n), np.full(n, weight))
 
 
-def estimate(
-    method: str, random: RandomLabels, seen: Unlabelled, replicates: int = 0
-) -> np.ndarray:
-    (draws,) = estimate_shares(method, random, [seen], replicates, np.random.default_rng(0))
+def estimate(random: RandomLabels, seen: Unlabelled, replicates: int = 0) -> np.ndarray:
+    (draws,) = estimate_shares(random, [seen], replicates, np.random.default_rng(0))
     return draws
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_shares_of_a_skewed_batch_are_found_where_counting_predictions_is_wrong(
-    method: str,
-) -> None:
+def test_shares_of_a_skewed_batch_are_found_where_counting_predictions_is_wrong() -> None:
     labels, p = faces([0.1, 0.1, 0.8], 3000, seed=2, noise=1.5)
     random = known(*faces([0.6, 0.3, 0.1], 12000, seed=3, noise=1.5))
     true = np.bincount(labels, minlength=3) / len(labels)
     counted = np.bincount(p.argmax(axis=1), minlength=3) / len(p)
-    found = estimate(method, random, said(p))[0]
+    found = estimate(random, said(p))[0]
     assert np.abs(found - true).max() < 0.04 < np.abs(counted - true).max()
 
 
@@ -115,7 +108,7 @@ def test_em_is_quapys() -> None:
     np.testing.assert_allclose(expectation_maximisation(p, np.ones(500)), theirs, atol=1e-3)
 
 
-# The two methods
+# The method
 
 
 def test_bbse_is_quapys() -> None:
@@ -125,7 +118,7 @@ def test_bbse_is_quapys() -> None:
     joint = aggregative.BBSEsoft.getConfusionJointProb(np.arange(3), random.labels, random.p)
     weights = aggregative.BBSEhard.solve_importance_weights(joint, p.mean(axis=0), "minimize")
     theirs = weights * np.bincount(random.labels, minlength=3) / len(random.labels)
-    ours = estimate("bbse", random, said(p))[0]
+    ours = estimate(random, said(p))[0]
     np.testing.assert_allclose(ours, theirs / theirs.sum(), atol=5e-3)  # ours has a prior
 
 
@@ -133,9 +126,7 @@ def test_bbse_of_predictions_is_the_adjusted_count() -> None:
     confusion = np.rint(CONFUSION * [[4000], [2000], [1000]]).astype(int)
     truth = np.array([0.2, 0.5, 0.3])
     seen = np.repeat(np.eye(3), np.rint(1000 * truth @ CONFUSION).astype(int), axis=0)
-    np.testing.assert_allclose(
-        estimate("bbse", predicted(confusion), said(seen))[0], truth, atol=5e-3
-    )
+    np.testing.assert_allclose(estimate(predicted(confusion), said(seen))[0], truth, atol=5e-3)
 
 
 def test_without_a_random_face_nothing_is_known_of_any_class() -> None:
@@ -145,26 +136,15 @@ def test_without_a_random_face_nothing_is_known_of_any_class() -> None:
     assert np.ptp(draws, axis=0).min() > 0.8
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_a_weight_is_as_good_as_a_copy(method: str) -> None:
+def test_a_weight_is_as_good_as_a_copy() -> None:
     random, (_, p) = by_chance(30), faces([0.1, 0.2, 0.7], 40, seed=6)
     counts, weights = np.arange(30) % 3 + 1, np.arange(40) % 2 + 1
-    weighted = estimate(method, random._replace(weights=counts), said(p)._replace(weights=weights))
+    weighted = estimate(random._replace(weights=counts), said(p)._replace(weights=weights))
     copied = estimate(
-        method,
         known(np.repeat(random.labels, counts), np.repeat(random.p, counts, axis=0)),
         said(np.repeat(p, weights, axis=0)),
     )
-    # A stand-in of EMQ is like the mean of random faces, weighted or not: it hardly counts.
     np.testing.assert_allclose(weighted, copied, atol=1e-3)
-
-
-def test_calibration_mends_an_overconfident_and_biased_classifier() -> None:
-    labels, p = faces([1 / 3, 1 / 3, 1 / 3], 4000, seed=7)
-    bent = np.exp(2.0 * np.log(p) + np.array([1.0, 0.0, -1.0]))
-    slope, bias = calibrate(bent / bent.sum(axis=1, keepdims=True), labels, np.ones(4000))
-    assert slope == pytest.approx(0.5, abs=0.05)
-    np.testing.assert_allclose(bias - bias.mean(), [-0.5, 0.0, 0.5], atol=0.1)
 
 
 # Draws and intervals
@@ -183,14 +163,13 @@ def test_the_bootstrap_weighs_whole_groups() -> None:
     assert shared == pytest.approx(2 / np.sqrt(2**2 + 3), abs=0.08)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_faces_of_a_photo_are_drawn_together(method: str) -> None:
+def test_faces_of_a_photo_are_drawn_together() -> None:
     labels, p = faces([0.6, 0.3, 0.1], 60, seed=10)
     _, seen = faces([0.2, 0.3, 0.5], 400, seed=11)
 
     def width(copies: int) -> float:
         many = RandomLabels(*(np.repeat(one, copies, axis=0) for one in known(labels, p)))
-        return np.ptp(np.quantile(estimate(method, many, said(seen), 200)[1:, 0], [0.025, 0.975]))
+        return np.ptp(np.quantile(estimate(many, said(seen), 200)[1:, 0], [0.025, 0.975]))
 
     assert width(10) > 0.7 * width(1)
 
@@ -200,7 +179,7 @@ def test_more_random_faces_narrow_the_interval() -> None:
 
     def width(drawn: int) -> float:
         random = predicted(np.rint(CONFUSION * drawn).astype(int))
-        return np.ptp(np.quantile(estimate("bbse", random, seen, 300)[1:], [0.025, 0.975], axis=0))
+        return np.ptp(np.quantile(estimate(random, seen, 300)[1:], [0.025, 0.975], axis=0))
 
     assert width(200) < 0.6 * width(20)
 
@@ -209,7 +188,7 @@ def test_a_class_without_a_random_label_has_a_wider_interval() -> None:
     random, (_, p) = by_chance(), faces([0.4, 0.3, 0.3], 500, seed=8)
     without = RandomLabels(*(part[random.labels != 2] for part in random))
     of_all, of_two = (
-        np.ptp(np.quantile(estimate("bbse", one, said(p), 200)[1:, 2], [0.025, 0.975]))
+        np.ptp(np.quantile(estimate(one, said(p), 200)[1:, 2], [0.025, 0.975]))
         for one in (random, without)
     )
     assert of_two > 1.5 * of_all
@@ -226,7 +205,7 @@ def test_intervals_hold_the_truth_in_nine_of_ten_skewed_batches_and_raw_ones_do_
         drawn, p_drawn = faces([0.6, 0.3, 0.1], 80, seed=900 + trial, noise=2.0)
         if as_predicted:
             p, p_drawn = (np.eye(3)[one.argmax(axis=1)] for one in (p, p_drawn))
-        (corrected,) = estimate_shares("bbse", known(drawn, p_drawn), [said(p)], 100, rng)
+        (corrected,) = estimate_shares(known(drawn, p_drawn), [said(p)], 100, rng)
         true = np.bincount(labels, minlength=3) / 300
         held.append(
             [

@@ -15,8 +15,6 @@ ALL = pytest.mark.parametrize("strategy", STRATEGIES)
 def settings(size: int, clusters: int = 4) -> SampleDiverse:
     return SampleDiverse(
         size=size,
-        cold_start="top",
-        pca_components=5,
         clusters=clusters,
         centroid=0.4,
         outlier=0.4,

@@ -13,8 +13,6 @@ def settings(size: int, clusters: int = 4, shares: tuple[float, ...] = SHARES) -
     centroid, outlier, random = shares
     return SampleDiverse(
         size=size,
-        cold_start="kmeans",
-        pca_components=5,
         clusters=clusters,
         centroid=centroid,
         outlier=outlier,

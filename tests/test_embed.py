@@ -13,7 +13,7 @@ import torch
 from facenet_pytorch import InceptionResnetV1
 from facenet_pytorch.models.mtcnn import ONet
 
-from faceloop.base.digest import sha256_of
+from faceloop.base.code import sha256_of
 from faceloop.base.errors import FaceloopError
 from faceloop.base.storage import EMBEDDINGS_DIR
 from faceloop.commands.settings import read_settings
@@ -154,12 +154,10 @@ def test_an_embedding_is_the_same_bit_for_bit_wherever_its_face_stands(
     np.testing.assert_array_equal(embedder(faces[::-1]), whole[::-1])
 
 
-@pytest.mark.parametrize("stored_as", ["float16", "float32"])
-def test_precision_on_disk_is_the_one_asked_for(project: Any, stored_as: str) -> None:
+def test_embeddings_take_two_bytes_a_number_on_disk(project: Any) -> None:
     project.add_batch("pool", photos=2)
-    project.set({"embed.stored_as": stored_as})
     embed.main("pool")
-    assert read_embeddings("pool").dtype == stored_as
+    assert read_embeddings("pool").dtype == "float16"
 
 
 def test_a_batch_without_faces_has_an_empty_array(project: Any) -> None:
@@ -209,15 +207,14 @@ def test_folding_batch_norms_keeps_what_the_network_gives() -> None:
 def test_a_cpu_takes_one_number_and_a_gpu_what_its_memory_holds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert pick_batch_size("auto", CPU) == pick_batch_size(7, CPU) == CPU_BATCH
-    assert pick_batch_size(7, CUDA) == 7
+    assert pick_batch_size(CPU) == CPU_BATCH
     free = {"bytes": 80 * 2**30}
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free["bytes"], 80 * 2**30))
-    assert pick_batch_size("auto", CUDA) == LARGEST_GPU_BATCH
+    assert pick_batch_size(CUDA) == LARGEST_GPU_BATCH
     free["bytes"] = 3 * 2**30
-    assert pick_batch_size("auto", CUDA) == 128
+    assert pick_batch_size(CUDA) == 128
     free["bytes"] = 0
-    assert pick_batch_size("auto", CUDA) == 1
+    assert pick_batch_size(CUDA) == 1
 
 
 def room_for(n: int, seen: list[int]) -> Forward:
@@ -372,7 +369,7 @@ def test_weights_that_differ_between_machines_are_refused(project: Any) -> None:
     wanted = settings_of(project, "mtcnn-onet")
     (shard,) = cut_shards(places_of_pool())
     with pytest.raises(FaceloopError, match="its file is not the same on all machines.*abc"):
-        embed_shard(shard, "pool", wanted, 0.2, "abc")
+        embed_shard(shard, "pool", wanted, 0.2, "abc", "cpu")
 
 
 def test_work_and_shards_can_be_sent_to_another_process(project: Any) -> None:
@@ -383,18 +380,12 @@ def test_work_and_shards_can_be_sent_to_another_process(project: Any) -> None:
         settings=settings_of(project, "mtcnn-onet"),
         margin=0.2,
         weights=fetch_weights("mtcnn-onet"),
+        device="cpu",
     )
     (shard,) = cut_shards(places_of_pool())
     there, sent = pickle.loads(pickle.dumps((work, shard)))
     assert isinstance(sent, CropShard)
     np.testing.assert_array_equal(there(sent), work(shard))
-
-
-@pytest.mark.parametrize("value", [0, -1, 1.5, "all", True])
-def test_a_batch_size_is_auto_or_a_number(project: Any, value: Any) -> None:
-    project.set({"embed.batch_size": value})
-    with pytest.raises(FaceloopError, match=r"embed\.batch_size: found .*; allowed: auto, or"):
-        read_settings()
 
 
 def test_cuda_where_there_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from sklearn.metrics import (
 from sklearn.metrics import log_loss as sklearn_log_loss
 
 from faceloop.evaluation.comparison import (
+    SWAPS,
     PairedPredictions,
     compare,
     confusion_by_group,
@@ -26,12 +27,12 @@ from faceloop.evaluation.comparison import (
     reliability,
 )
 from faceloop.evaluation.evaluation_figures import Comparison
-from faceloop.evaluation.params import Evaluation
 from faceloop.statistics.intervals import deviation, difference_interval, share_interval
+from faceloop.statistics.params import Intervals
 from faceloop.statistics.resampling import bootstrap_confusions, lend_faces, swap_test
 
 CLASSES = ["none", "glasses", "sunglasses"]
-SETTINGS = Evaluation(bootstrap=200, confidence=0.9, bins=5)
+SETTINGS = Intervals(bootstrap=200, confidence=0.9)
 
 
 def naive_figures(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
@@ -126,7 +127,7 @@ def test_compare_gives_points_intervals_and_chances() -> None:
         "accepted": errors(before, confusions[0], rng),
         "candidate": errors(after, confusions[1], rng),
     }
-    chances = swap_test(confusions, 200, rng)
+    chances = swap_test(confusions, SWAPS, rng)
     for metric in ("accuracy", "macro_f1", "balanced_accuracy"):
         for model in error:
             one, point = getattr(result, model)[metric], points[model][metric]
@@ -200,7 +201,7 @@ def test_of_no_face_there_is_no_figure() -> None:
     empty = PairedPredictions(np.zeros(0, int), np.zeros(0, str), nothing, nothing)
     found = compare(empty, CLASSES, SETTINGS, np.random.default_rng(0))
     assert found == Comparison(n=0, groups=0, confidence=SETTINGS.confidence)
-    points = plot_points(empty, CLASSES, 5)
+    points = plot_points(empty, CLASSES)
     assert {name: len(table) for name, table in points.items()} == {
         "confusion": 0,
         "reliability": 0,
@@ -237,8 +238,8 @@ def test_calibration_error_equals_the_definition(bins: int) -> None:
 
 
 def test_certain_and_right_is_perfectly_calibrated() -> None:
-    assert expected_calibration_error(np.array([0, 1]), np.eye(2), 10) == 0
-    table = reliability(np.array([0, 1]), np.eye(2), 10)
+    assert expected_calibration_error(np.array([0, 1]), np.eye(2)) == 0
+    table = reliability(np.array([0, 1]), np.eye(2))
     assert table.to_dict("records") == [{"confidence": 1.0, "accuracy": 1.0, "faces": 2}]
 
 
@@ -256,11 +257,11 @@ def test_per_class_equals_scikit_learns() -> None:
 
 def test_plots_are_of_the_candidate() -> None:
     some = judged()
-    points = plot_points(some, CLASSES, 5)
+    points = plot_points(some, CLASSES)
     right = points["confusion"]["actual"] == points["confusion"]["predicted"]
     assert len(right) == 60
     assert right.mean() == pytest.approx((some.candidate.argmax(axis=1) == some.truth).mean())
-    expected = reliability(some.truth, some.candidate, 5)
+    expected = reliability(some.truth, some.candidate)
     assert points["reliability"].equals(expected) and expected["faces"].sum() == 60
     assert points["per_class"]["class"].tolist() == CLASSES
     f1 = f1_score(some.truth, some.candidate.argmax(axis=1), average=None, labels=range(3))

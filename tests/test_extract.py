@@ -17,8 +17,7 @@ import pytest
 from PIL import Image
 from test_house import package_of, reached_from
 
-from faceloop.base.code import WITHOUT_RESULT
-from faceloop.base.digest import sha256_of
+from faceloop.base.code import WITHOUT_RESULT, sha256_of
 from faceloop.base.storage import FACES_DIR, read_csv
 from faceloop.base.tables import as_table
 from faceloop.commands.settings import read_settings
@@ -29,7 +28,7 @@ from faceloop.faces.extracted import WORK_DIR, is_finished, read_rejected, writi
 from faceloop.faces.face import REJECTED
 from faceloop.faces.media import list_sources
 from faceloop.faces.params import ExtractFaces
-from faceloop.faces.sources import CODE, OF_VIDEOS, WHERE_IT_RUNS, Source, extract_source, folder_of
+from faceloop.faces.sources import CODE, HOW_LONG, OF_VIDEOS, Source, extract_source, folder_of
 from faceloop.pool.features import read_embeddings
 from faceloop.workers.local import still_alive
 from stages import extract_faces
@@ -236,11 +235,11 @@ def test_a_run_that_is_killed_while_it_writes_leaves_no_half_an_out(
     assert {name: outs_of(project)[name] for name in OUTS} == whole
 
 
-def noting(source: Source, settings: ExtractFaces, threads: int) -> None:
+def noting(source: Source, settings: ExtractFaces, device: str, threads: int) -> None:
     """Extract a source, and note that it was."""
     with open("extracted.txt", "a") as notes:
         notes.write(f"{source.path.name}\n")
-    extract_source(source, settings, threads)
+    extract_source(source, settings, device, threads)
 
 
 def test_a_batch_that_grew_looks_at_the_new_file_alone(
@@ -302,10 +301,8 @@ def test_work_of_other_params_is_not_taken(drawn: Any, change: dict[str, Any]) -
     ("change", "photos_last", "videos_last"),
     [
         ({"stall_seconds": 7.0}, True, True),
-        ({"device": "cuda"}, True, True),
         ({"frames_per_second": 1.0}, True, False),
         ({"faces_per_track": 5}, True, False),
-        ({"duplicate_similarity": 0.5}, True, False),
         ({"max_megapixels": 7.0}, False, False),
         ({"min_sharpness": 0.5}, False, False),
         ({"precision": "bfloat16"}, False, False),
@@ -323,18 +320,18 @@ def test_finished_work_lasts_through_changes_that_decide_nothing(
 
 
 def test_params_that_are_left_out_of_the_key_are_params() -> None:
-    assert set(ExtractFaces.model_fields) > WHERE_IT_RUNS | OF_VIDEOS
-    assert not WHERE_IT_RUNS & OF_VIDEOS
+    assert set(ExtractFaces.model_fields) > HOW_LONG | OF_VIDEOS
+    assert not HOW_LONG & OF_VIDEOS
 
 
-def dying(source: Source, settings: ExtractFaces, threads: int) -> None:
+def dying(source: Source, settings: ExtractFaces, device: str, threads: int) -> None:
     """Extract a source, but crash at one and hang at another."""
     if source.path.name == "rotated.jpg":
         os.kill(os.getpid(), signal.SIGSEGV)
     if source.path.name == "empty.jpg":
         still_alive(0.1)
         time.sleep(60)
-    extract_source(source, settings, threads)
+    extract_source(source, settings, device, threads)
 
 
 def test_a_source_that_crashes_and_one_that_hangs_cost_themselves_alone(

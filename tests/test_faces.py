@@ -35,12 +35,10 @@ SETTINGS = ExtractFaces(
     min_sharpness=0.01,
     margin=0.2,
     crop_px=160,
-    duplicate_similarity=0.9,
     faces_per_track=24,
     max_megapixels=100,
     stall_seconds=120,
     precision="float32",
-    device="cpu",
 )
 
 

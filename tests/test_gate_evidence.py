@@ -14,14 +14,14 @@ from faceloop.evaluation.comparison import PairedPredictions
 from faceloop.evaluation.evaluation_figures import PredictionAgreement
 from faceloop.evaluation.evidence import read_held_out, read_whole_batch
 from faceloop.evaluation.held_out import WholeBatch
-from faceloop.evaluation.params import Evaluation
 from faceloop.evaluation.whole_batch import prediction_agreement, whole_batch_figures
 from faceloop.model import head
 from faceloop.model.head import Head
 from faceloop.pool.labelled import LABELLED
+from faceloop.statistics.params import Intervals
 from stages import eval_iteration, eval_overfit, gate
 
-SETTINGS = Evaluation(bootstrap=200, confidence=0.95, bins=5)
+SETTINGS = Intervals(bootstrap=200, confidence=0.95)
 FIRST = "o01-i00"
 
 

@@ -1,6 +1,7 @@
 """Training the head, against scikit-learn and against formulas written out."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from faceloop.base.errors import FaceloopError
-from faceloop.model.fit_head import Fit, best_temperature, fit_head
+from faceloop.model import fit_head as fitting
+from faceloop.model.fit_head import Fit, best_temperature
 from faceloop.model.folds import grouped_folds
 from faceloop.model.head import Head, class_codes, predict, softmax
 from faceloop.model.head_files import read_head, write_head
@@ -17,8 +19,15 @@ from faceloop.model.params import Train
 CLASSES = ["none", "glasses", "sunglasses"]
 
 
-def settings(l2: list[float], class_weight: str = "balanced") -> Train:
-    return Train(l2=l2, folds=4, class_weight=class_weight)
+BALANCED = Train(class_weight="balanced")
+
+
+def fit_head(*said: Any, strengths: list[float], train: Train = BALANCED) -> Fit:
+    """Train on features, labels and groups, with these strengths and four folds."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(fitting, "STRENGTHS", strengths)
+        patched.setattr(fitting, "FOLDS", 4)
+        return fitting.fit_head(*said, CLASSES, "mtcnn-onet", train, seed=3)
 
 
 def data(n: int = 90, d: int = 6, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -30,15 +39,15 @@ def data(n: int = 90, d: int = 6, seed: int = 0) -> tuple[np.ndarray, np.ndarray
 
 
 def fitted(l2: float = 0.1, n: int = 90) -> Fit:
-    return fit_head(*data(n), CLASSES, "mtcnn-onet", settings([l2]), seed=3)
+    return fit_head(*data(n), strengths=[l2])
 
 
 @pytest.mark.parametrize("class_weight", ["none", "balanced"])
 @pytest.mark.parametrize("l2", [1.0, 0.1, 0.01])
 def test_the_fit_equals_scikit_learns(l2: float, class_weight: str) -> None:
     features, labels, groups = data()
-    train = settings([l2], class_weight)
-    head = fit_head(features, labels, groups, CLASSES, "mtcnn-onet", train, seed=3).head
+    train = Train(class_weight=class_weight)
+    head = fit_head(features, labels, groups, strengths=[l2], train=train).head
     x = (features - features.mean(axis=0)) / features.std(axis=0)
     with_ones = np.hstack([x, np.ones((len(x), 1))])  # so that the bias is penalised too
     balanced = len(labels) / (3 * np.bincount(labels)[labels])
@@ -84,10 +93,7 @@ def test_no_label_gives_the_uniform_prior() -> None:
         np.zeros((0, 5), np.float32),
         np.array([], int),
         np.array([], str),
-        CLASSES,
-        "mtcnn-onet",
-        settings([1.0, 0.1]),
-        seed=3,
+        strengths=[1.0, 0.1],
     )
     p = predict(fit.head, np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32))
     np.testing.assert_allclose(p, 1 / 3)
@@ -98,9 +104,7 @@ def test_no_label_gives_the_uniform_prior() -> None:
 def test_a_class_without_example_gets_the_least_probability() -> None:
     features, labels, groups = data()
     two = labels < 2
-    fit = fit_head(
-        features[two], labels[two], groups[two], CLASSES, "mtcnn-onet", settings([0.01]), seed=3
-    )
+    fit = fit_head(features[two], labels[two], groups[two], strengths=[0.01])
     p = predict(fit.head, features[two])
     assert np.isfinite(p).all() and p[:, 2].mean() < p[:, :2].mean(axis=0).min()
 
@@ -108,7 +112,7 @@ def test_a_class_without_example_gets_the_least_probability() -> None:
 def test_one_class_alone_is_learnt_without_folds() -> None:
     features, _, groups = data(12)
     labels = np.zeros(12, int)
-    fit = fit_head(features, labels, groups, CLASSES, "mtcnn-onet", settings([1.0, 0.1]), seed=3)
+    fit = fit_head(features, labels, groups, strengths=[1.0, 0.1])
     assert len(fit.scores) == 0 and fit.head.l2 == 1.0
     assert (predict(fit.head, features).argmax(axis=1) == 0).all()
 
@@ -118,10 +122,7 @@ def test_one_face_is_enough() -> None:
         np.ones((1, 4), np.float32),
         np.array([1]),
         np.array(["g"]),
-        CLASSES,
-        "mtcnn-onet",
-        settings([1.0]),
-        seed=3,
+        strengths=[1.0],
     )
     assert predict(fit.head, np.ones((1, 4), np.float32)).argmax() == 1
 
@@ -129,13 +130,13 @@ def test_one_face_is_enough() -> None:
 def test_a_constant_feature_does_no_harm() -> None:
     features, labels, groups = data()
     features[:, 0] = 5
-    fit = fit_head(features, labels, groups, CLASSES, "mtcnn-onet", settings([0.1]), seed=3)
+    fit = fit_head(features, labels, groups, strengths=[0.1])
     assert np.isfinite(fit.head.weight).all() and fit.head.scale[0] == 1
 
 
 def test_classes_weigh_the_same_whatever_their_size() -> None:
     features, labels, groups = data(300)
-    fit = fit_head(features, labels, groups, CLASSES, "mtcnn-onet", settings([0.01]), seed=3)
+    fit = fit_head(features, labels, groups, strengths=[0.01])
     guessed = predict(fit.head, features).argmax(axis=1)
     recall = [float((guessed[labels == c] == c).mean()) for c in range(3)]
     assert min(recall) > 0.6
@@ -144,7 +145,7 @@ def test_classes_weigh_the_same_whatever_their_size() -> None:
 def test_the_strength_with_the_least_held_out_loss_is_chosen() -> None:
     features, labels, groups = data()
     strengths = [10.0, 1.0, 0.1, 0.001]
-    fit = fit_head(features, labels, groups, CLASSES, "mtcnn-onet", settings(strengths), seed=3)
+    fit = fit_head(features, labels, groups, strengths=strengths)
     best = fit.scores.sort_values("log_loss")["l2"].iloc[0]
     assert fit.head.l2 == best and set(fit.scores["l2"]) == set(strengths)
 
@@ -153,14 +154,14 @@ def test_weaker_strengths_are_left_untried_once_the_loss_has_risen_twice() -> No
     features, labels, groups = data()
     labels = np.random.default_rng(0).permutation(labels)  # nothing to learn: the strongest is best
     strengths = [10.0, 3.0, 1.0, 0.3, 0.1]
-    fit = fit_head(features, labels, groups, CLASSES, "mtcnn-onet", settings(strengths), seed=3)
+    fit = fit_head(features, labels, groups, strengths=strengths)
     assert fit.scores["l2"].tolist() == strengths[:3] and fit.head.l2 == 10.0
 
 
 def test_held_out_probabilities_equal_fitting_fold_by_fold() -> None:
     features, labels, groups = data()
     l2, fold_of = 0.1, grouped_folds(labels, groups, 4, seed=3)
-    fit = fit_head(features, labels, groups, CLASSES, "mtcnn-onet", settings([l2]), seed=3)
+    fit = fit_head(features, labels, groups, strengths=[l2])
     x = (features - features.mean(axis=0)) / features.std(axis=0)
     x = np.hstack([x, np.ones((len(x), 1))])
     weights = len(labels) / (3 * np.bincount(labels)[labels])

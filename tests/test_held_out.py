@@ -11,9 +11,9 @@ from faceloop.commands.release.held_out_figures import (
     class_figures,
     figures_by_value,
 )
-from faceloop.evaluation.params import Evaluation
+from faceloop.statistics.params import Intervals
 
-SETTINGS = Evaluation(bootstrap=200, confidence=0.95, bins=10)
+SETTINGS = Intervals(bootstrap=200, confidence=0.95)
 
 
 def faces(n: int, seed: int = 0) -> pd.DataFrame:

@@ -226,11 +226,8 @@ def test_after_a_failed_repro_no_face_would_be_added(three_rounds: Path) -> None
     """DVC takes back the ignore lines of the stages that succeeded (its issue 11091)."""
     copy = copy_of(three_rounds, "failed")
     sh("find data models -name .gitignore -delete; git rm -q dvc.lock", copy)
-    sh(
-        "sed -i 's/^def main.*/&\\n    raise SystemExit(1)/' stages/train.py",
+    sh("sed -i 's/^def main.*/&\\n    raise SystemExit(1)/' stages/train.py", copy)
     sh("faceloop engine", copy)
-        copy,
-    )
     sh("dvc repro", copy, exit_code=255)
     assert (copy / "data/faces/march.zip").is_file()
     sh("git add -A", copy)

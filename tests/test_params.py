@@ -49,15 +49,15 @@ def test_settings_cannot_be_changed() -> None:
 
 
 def test_an_unknown_key_is_named_with_its_line(params: Path) -> None:
-    line = edit(params, r"^  folds:", "  fold: 3\n  folds:")
+    line = edit(params, r"^  class_weight:", "  folds: 3\n  class_weight:")
     said = message_of(params)
-    assert f"params.yaml:{line}: train.fold: unknown key (value 3)" in said
+    assert f"params.yaml:{line}: train.folds: unknown key (value 3)" in said
 
 
 def test_a_missing_key_is_named_with_its_blocks_line(params: Path) -> None:
-    edit(params, r"^  folds: .*\n", "")
-    line = params.read_text(encoding="utf-8").splitlines().index("train:") + 1
-    assert f"params.yaml:{line}: train.folds: this key is missing" in message_of(params)
+    edit(params, r"^  looks: .*\n", "")
+    line = params.read_text(encoding="utf-8").splitlines().index("gate:") + 1
+    assert f"params.yaml:{line}: gate.looks: this key is missing" in message_of(params)
 
 
 @pytest.mark.parametrize(
@@ -66,16 +66,24 @@ def test_a_missing_key_is_named_with_its_blocks_line(params: Path) -> None:
         (r"^seed: \d+", "seed: many", ["seed", "'many'", "integer"]),
         (r"^seed: \d+", "seed: 1.5", ["seed", "1.5", "integer"]),
         (r"^seed: \d+", "seed: -1", ["seed", "-1", "greater than or equal to 0"]),
-        (r"^  folds: \d+", "  folds: 1", ["train.folds", "found 1", "2"]),
+        (r"^  bootstrap: \d+", "  bootstrap: 1", ["intervals.bootstrap", "found 1", "100"]),
         (r"^  metric: \w+", "  metric: f1", ["gate.metric", "'f1'", "'balanced_accuracy'"]),
         (r"^  model: \S+", "  model: arcface", ["embed.model", "'arcface'", "vggface2"]),
-        (r"^  device: \w+", "  device: tpu", ["extract_faces.device", "'tpu'", "'cuda'"]),
+        (r"^device: \w+", "device: tpu", ["device", "'tpu'", "'cuda'"]),
+        *(
+            (
+                r"^  workers: \S+",
+                f"  workers: {value}",
+                ["engine.workers", "found ", "auto, or a whole"],
+            )
+            for value in ("0", "-1", "1.5", "all", "true")
+        ),
         (r"^  margin: \S+", "  margin: .nan", ["extract_faces.margin", "nan", "finite"]),
         (r"^  min_probability: \S+", "  min_probability: 1.1", ["min_probability", "1.1"]),
         (r"^  min_probability: \S+", "  min_probability: true", ["min_probability", "True"]),
         (r"^  overfit_share: \S+", "  overfit_share: 0.9", ["overfit_share", "0.9", "0.5"]),
-        (r"^  l2: \[.*?\]", "  l2: []", ["train.l2", "[]", "at least 1"]),
-        (r"^  l2: \[.*?\]", "  l2: [1.0, 0.0]", ["train.l2.1", "0.0", "greater than 0"]),
+        (r"^    mean: \S+", "    mean: .inf", ["embed.onnx.mean", "inf", "finite"]),
+        (r"^    scale: \S+", "    scale: 0.0", ["embed.onnx.scale", "0.0", "greater than 0"]),
         (r"^classes: \[.*?\]", "classes: [yes, no]", ["classes.0", "True", "string"]),
         (r"^classes: \[.*?\]", "classes: [a]", ["classes", "['a']", "at least 2"]),
         (r"^classes: \[.*?\]", "classes: ['a/b', c]", ["classes.0", "'a/b'"]),
@@ -169,9 +177,9 @@ def test_rounds_out_of_order_are_refused(
 
 def test_every_finding_is_told_at_once(params: Path) -> None:
     edit(params, r"^seed: \d+", "seed: x")
-    edit(params, r"^  folds: \d+", "  folds: 0")
+    edit(params, r"^  looks: \d+", "  looks: 0")
     said = message_of(params)
-    assert len(said.splitlines()) == 2 and "seed" in said and "train.folds" in said
+    assert len(said.splitlines()) == 2 and "seed" in said and "gate.looks" in said
 
 
 @pytest.mark.parametrize("text", ["", "# only a comment\n", "- a\n- b\n", "just words\n", "3\n"])
@@ -237,8 +245,3 @@ def test_a_folder_of_labels_that_is_no_round_is_refused(project: Any) -> None:
     (project.root / "labels/round-one").mkdir()
     with pytest.raises(FaceloopError, match="labels/round-one: a round is named like o01-i00"):
         known_rounds(Rounds(accepted="prior", candidate="o00-i00", rejected=[], without_gain=0))
-
-
-def test_a_validation_set_larger_than_what_is_clustered_is_refused(params: Path) -> None:
-    edit(params, r"^  reserve: 20", "  reserve: 20000")
-    assert "max_faces: must be at least size + reserve" in message_of(params)

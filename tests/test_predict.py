@@ -45,7 +45,7 @@ def released(drawn: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
         queue.loc[queue["purpose"] == "validation", "inclusion_probability"] = 0.5
         queue.to_csv(path, index=False)
         truth = read_truth(root / "data/raw/drawn.truth.csv", CLASSES)
-        labels = label_by_truth(queue, truth, 0.5).where(lambda found: found != "", "not_a_face")
+        labels = label_by_truth(queue, truth).where(lambda found: found != "", "not_a_face")
         project.add_votes("o00-i00", "ana", dict(zip(queue["face_id"], labels, strict=True)))
         project.repro()
         patch.setattr(next_round, "stale_stages", lambda: [])

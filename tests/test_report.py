@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from faceloop.commands.cli import main
+from faceloop.commands.report import contact_sheet
 from faceloop.commands.report.changes import changes_since, differences, flat, labels_in
 from faceloop.commands.report.curve import rounds_curve
 from faceloop.commands.report.render import md
@@ -83,9 +84,12 @@ def test_the_same_figures_give_the_same_bytes(kept: Any, capsys: Any) -> None:
     assert report(capsys, "--base", "HEAD") == report(capsys, "--base", "HEAD")
 
 
-def test_no_face_is_shown_unless_params_say_so(kept: Any, capsys: Any) -> None:
+def test_no_face_is_shown_unless_params_say_so(
+    kept: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert "data:image/jpeg" not in "".join(report(capsys))
-    kept.set({"report.faces": True, "report.faces_shown": 3})
+    kept.set({"report.faces": True})
+    monkeypatch.setattr(contact_sheet, "SHOWN", 3)
     page, text = report(capsys)
     # 12 validation faces and 12 to learn from, three of each.
     assert page.count("data:image/jpeg") == 6 and "12 faces" in page

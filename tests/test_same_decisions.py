@@ -21,14 +21,8 @@ pytestmark = pytest.mark.skipif(
     reason="the settings that stand for another processor are those of x86-64",
 )
 SHIPPED = {  # of a real round's size, not of the tests' small one
-    "train.l2": [10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001],
-    "train.folds": 5,
-    "eval_shadow.min_labels": 20,
-    "eval_shadow.sizes": 4,
-    "balance.min_random": 30,
     "sample_validation.size": 40,
     "sample_validation.reserve": 10,
-    "sample_validation.strata": 12,
     "sample_uncertain.size": 160,
     "sample_diverse.size": 40,
     "sample_diverse.clusters": 12,

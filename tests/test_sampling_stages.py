@@ -9,6 +9,7 @@ from conftest import CLASSES
 
 from faceloop.base.storage import QUEUE_DIR, read_csv
 from faceloop.crops.face_table import read_batch
+from faceloop.model import fit_head
 from faceloop.model.head import p_columns, predict
 from faceloop.model.head_files import read_head
 from faceloop.pool.features import read_embeddings
@@ -128,14 +129,14 @@ def test_a_strategy_may_look_at_what_is_labelled(pool: Any) -> None:
 
 def test_the_first_queue_goes_by_the_cold_start(project: Any) -> None:
     project.add_batch("pool", photos=40)
-    project.set({"strategy": "margin/badge", "sample_diverse.cold_start": "typical"})
+    project.set({"strategy": "margin/badge"})
     assert set(sample(project)["diverse"]["reason"]) == {"typical"}
 
 
-def test_random_does_not_look_at_the_model(pool: Any) -> None:
+def test_random_does_not_look_at_the_model(pool: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     pool.set({"strategy": "random/top"})
     first = sample(pool)["uncertain"]["face_id"].tolist()
-    pool.set({"train.l2": [1000.0]})
+    monkeypatch.setattr(fit_head, "STRENGTHS", (1000.0,))
     assert sample(pool)["uncertain"]["face_id"].tolist() == first
 
 

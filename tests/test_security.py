@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from safetensors.numpy import save
 
-from faceloop.base.digest import sha256_of
+from faceloop.base.code import sha256_of
 from faceloop.base.errors import FaceloopError
 from faceloop.commands.cli import main
 from faceloop.commands.repository import verify

@@ -8,9 +8,9 @@ import pytest
 
 from faceloop.base.storage import LABELLED_DIR, METRICS_DIR, read_csv, read_record
 from faceloop.commands.rounds.figure_lines import shadow_line
+from faceloop.evaluation import shadow
 from faceloop.evaluation.evaluation_figures import ShadowFigures
 from faceloop.evaluation.held_out import HeldOut
-from faceloop.evaluation.params import EvalShadow
 from faceloop.evaluation.shadow import (
     ArmsCompared,
     compare_arms,
@@ -21,9 +21,10 @@ from faceloop.evaluation.shadow import (
 )
 from faceloop.model.head import Head
 from faceloop.pool.labelled import LABELLED
+from faceloop.statistics.params import Intervals
 from stages import eval_shadow
 
-WANTED = EvalShadow(bootstrap=400, confidence=0.95, bins=10, min_labels=5, sizes=3)
+WANTED = Intervals(bootstrap=400, confidence=0.95)
 
 
 def labelled(rows: list[tuple[str, str, str, float | None, str]]) -> pd.DataFrame:
@@ -80,8 +81,8 @@ def test_picked_faces_come_round_by_round_and_random_ones_mixed() -> None:
 
 
 def test_sizes_double_up_to_all() -> None:
-    assert curve_sizes(100, 4) == [12, 25, 50, 100]
-    assert curve_sizes(12, 5) == [6, 12]
+    assert curve_sizes(100) == [6, 12, 25, 50, 100]
+    assert curve_sizes(12) == [6, 12]
 
 
 def test_labels_needed_lie_on_a_straight_line_in_the_logarithm() -> None:
@@ -172,8 +173,10 @@ def test_the_stage_compares_equal_numbers(second_round: Any) -> None:
     assert "labels saved" in shadow_line(figures)
 
 
-def test_with_too_few_random_labels_it_says_so(second_round: Any) -> None:
-    second_round.set({"eval_shadow.min_labels": 500})
+def test_with_too_few_random_labels_it_says_so(
+    second_round: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shadow, "LEAST_LABELS", 500)
     eval_shadow.main()
     figures = read_record(ShadowFigures, METRICS_DIR / "shadow.json")
     assert figures.labels_saved is None

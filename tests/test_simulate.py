@@ -74,7 +74,7 @@ def test_a_second_run_computes_only_what_is_missing(
     pd.testing.assert_frame_equal(kept, first)
 
 
-def test_two_jobs_give_what_one_gives(outside: list[str]) -> None:
+def test_two_jobs_give_what_one_gives(outside: list[str], as_shipped: None) -> None:
     for jobs in ("1", "2"):
         words = ["--strategies", "random", "--jobs", jobs, "--out", f"with-{jobs}"]
         assert main([*outside, *RUN, *words]) == 0

@@ -76,5 +76,5 @@ def test_separable_faces_of_great_features_come_to_an_end() -> None:
 
 def test_a_penalty_that_is_too_small_is_said_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("faceloop.model.softmax_regression.STEPS", 2)
-    with pytest.raises(FaceloopError, match="train.l2: 1e-09 is too small"):
+    with pytest.raises(FaceloopError, match="an L2 of 1e-09 the fit does not"):
         fit(*data(), 3, 1e-9)

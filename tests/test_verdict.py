@@ -32,9 +32,7 @@ GATE = Gate(
     min_gain=0.005,
     error_rate=0.05,
     looks=20,
-    power=0.8,
     patience=3,
-    settled_kappa=0.99,
     on_undecided="continue",
     max_labels=None,
     min_alpha=None,
@@ -239,8 +237,8 @@ def test_a_wider_interval_wants_more_labels(test: Any) -> None:
     assert wanted == sorted(set(wanted)) and wanted[0] >= 1
 
 
-def test_more_labels_settle_the_difference_seen_with_the_power_asked_for() -> None:
-    """A gain of 0.02 at so many faces: the test's power, from its normal form, is gate.power."""
+def test_more_labels_settle_the_difference_seen_with_the_power_planned() -> None:
+    """A gain of 0.02 at so many faces: the test's power, from its normal form, is POWER."""
     n, half = 100, 0.06
     found = data_helps(compared(0.02, 0.02 - half, 0.02 + half, n=n), GATE).more_labels
     error = half / norm.ppf(0.975) * (n / (n + found)) ** 0.5

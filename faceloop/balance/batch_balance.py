@@ -25,10 +25,13 @@ from faceloop.balance.class_shares import (
     totals,
 )
 from faceloop.balance.coverage import nearest_distance, typical_distance
-from faceloop.balance.params import Balance
+from faceloop.balance.params import Wanted
 from faceloop.balance.targets import against_targets, balance_in_words, verdict_of
 from faceloop.statistics.estimates import Estimate, exactly
+from faceloop.statistics.params import Intervals
 
+MIN_RANDOM = 30  # random labels; of fewer, mistakes are too little known to correct for
+CLUSTERS = 12  # of k-means, whose inner distances say what is near
 PLOTTED = ["class", "share", "low", "high", "target"]
 
 
@@ -44,7 +47,8 @@ def cell_shares(
     by_chance: RandomLabels,
     cells: Sequence[np.ndarray],
     classes: Sequence[str],
-    wanted: Balance,
+    min_cell: int,
+    intervals: Intervals,
     rng: np.random.Generator,
 ) -> list[CellShares | None]:
     """Return the class shares in each cell of a batch.
@@ -56,19 +60,19 @@ def cell_shares(
         by_chance: randomly drawn labels, of any batch.
         cells: masks over batch.faces.
         classes: the C classes.
-        wanted: method, bootstrap, confidence; a cell where fewer than min_cell unlabelled faces
-            were looked at gives None.
+        min_cell: a cell where fewer unlabelled faces were looked at gives None.
+        intervals: bootstrap and confidence.
         rng: of the bootstrap.
     """
     groups, labels = batch.faces["group"].to_numpy(), batch.faces["label"].to_numpy()
     inside = [cell[batch.looked_at] for cell in cells]
-    enough = [rows.sum() >= wanted.min_cell for rows in inside]
+    enough = [rows.sum() >= min_cell for rows in inside]
     sets = [
         Unlabelled(batch.p[rows], groups[batch.looked_at[rows]], np.ones(rows.sum()))
         for rows, is_enough in zip(inside, enough, strict=True)
         if is_enough
     ]
-    shares = estimate_shares(wanted.method, by_chance, sets, wanted.bootstrap, rng)
+    shares = estimate_shares(by_chance, sets, intervals.bootstrap, rng)
     estimates = zip(sets, shares, strict=True)
     found: list[CellShares | None] = []
     for cell, is_enough in zip(cells, enough, strict=True):
@@ -77,7 +81,7 @@ def cell_shares(
             continue
         seen, draws = next(estimates)
         n_groups = len(np.unique(seen.groups))
-        of_pool = share_estimates(draws, classes, n_groups, wanted.confidence)
+        of_pool = share_estimates(draws, classes, n_groups, intervals.confidence)
         found.append(CellShares(of_pool, _with_labelled(of_pool, labels[cell])))
     return found
 
@@ -101,7 +105,7 @@ def cells_of(values: pd.Series, least: int) -> dict[str, np.ndarray]:
 
 
 def coverage(
-    batch: BatchFaces, labelled: np.ndarray, wanted: Balance, rng: np.random.Generator
+    batch: BatchFaces, labelled: np.ndarray, intervals: Intervals, rng: np.random.Generator
 ) -> Coverage | None:
     """Return the share of the unlabelled faces that is far from every labelled one.
 
@@ -110,7 +114,7 @@ def coverage(
     Args:
         batch: its faces.
         labelled: float32 of shape (m, d), all labelled faces of all batches.
-        wanted: clusters, bootstrap and confidence.
+        intervals: bootstrap and confidence.
         rng: of the clusters and the bootstrap.
 
     Returns:
@@ -118,12 +122,12 @@ def coverage(
     """
     if len(labelled) == 0 or len(batch.looked_at) == 0:
         return None
-    limit = typical_distance(batch.features, wanted.clusters, rng)
+    limit = typical_distance(batch.features, CLUSTERS, rng)
     far = nearest_distance(batch.features, labelled) > limit
     groups = batch.faces["group"].to_numpy()[batch.looked_at]
-    far, of = totals(np.column_stack([far, np.ones(len(far))]), groups, wanted.bootstrap, rng).T
+    far, of = totals(np.column_stack([far, np.ones(len(far))]), groups, intervals.bootstrap, rng).T
     # All these faces were measured, not sampled: no rule of three.
-    shares = share_estimates((far / of)[:, None], ["far"], math.inf, wanted.confidence)
+    shares = share_estimates((far / of)[:, None], ["far"], math.inf, intervals.confidence)
     return Coverage(distance=limit, far=shares["far"])
 
 
@@ -134,7 +138,8 @@ def balance_of(
     labelled: np.ndarray,
     columns: Sequence[str],
     classes: Sequence[str],
-    wanted: Balance,
+    wanted: Wanted,
+    intervals: Intervals,
     rng: np.random.Generator,
 ) -> BalanceFigures:
     """Return the balance report of a batch.
@@ -147,23 +152,26 @@ def balance_of(
         columns: the user's columns in batch.faces.
         classes: the C classes.
         wanted: targets and limits.
+        intervals: bootstrap and confidence.
         rng: of clusters and bootstrap.
     """
     n, reason = len(batch.faces), None
-    if len(by_chance.labels) < wanted.min_random:
-        reason = f"{len(by_chance.labels)} randomly drawn labels, {wanted.min_random} are needed"
+    if len(by_chance.labels) < MIN_RANDOM:
+        reason = f"{len(by_chance.labels)} randomly drawn labels, {MIN_RANDOM} are needed"
     elif len(batch.looked_at) < wanted.min_cell:
         reason = f"{len(batch.looked_at)} faces left unlabelled, {wanted.min_cell} are needed"
     values = {column: cells_of(batch.faces[column], wanted.min_cell) for column in columns}
     cells = [np.ones(n, dtype=bool), *(cell for by in values.values() for cell in by.values())]
     unknown = [None] * len(cells)
     whole, *rest = (
-        cell_shares(batch, by_chance, cells, classes, wanted, rng) if reason is None else unknown
+        cell_shares(batch, by_chance, cells, classes, wanted.min_cell, intervals, rng)
+        if reason is None
+        else unknown
     )
     by_column = columns_figures(batch, values, rest)
     shares = {CLASS: None if whole is None else whole.batch, **counted_shares(by_column)}
     targets = against_targets(shares, wanted.min_cell / max(n, 1), wanted.targets, wanted.tolerance)
-    covered = coverage(batch, labelled, wanted, rng)
+    covered = coverage(batch, labelled, intervals, rng)
     return BalanceFigures(
         **dict(about),
         reason=reason,
@@ -214,7 +222,7 @@ def counted_shares(columns: Mapping[str, ColumnFigures]) -> dict[str, Shares]:
     }
 
 
-def class_points(found: BalanceFigures, wanted: Balance) -> pd.DataFrame:
+def class_points(found: BalanceFigures, wanted: Wanted) -> pd.DataFrame:
     """Return the points of the plot: a row a class, with its share and its target, if any."""
     targets = wanted.targets.get(CLASS, {})
     rows = [

@@ -2,9 +2,9 @@
 
 A share of predictions is no share of faces: where sunglasses are taken for none in one case of
 ten, a tenth of them is missing (Forman 2008, Quantifying Counts and Costs via Classification).
-Both methods assume label shift: between the labelled and the unlabelled faces the classes' shares
-may differ, but not how a class looks. QuaPy has both; it takes seconds to import and knows no draws
-of whole photos, so that these few lines stand here and are tested against it.
+The method assumes label shift: between the labelled and the unlabelled faces the classes' shares
+may differ, but not how a class looks. QuaPy has it too; it takes seconds to import and knows no
+draws of whole photos, so that these few lines stand here and are tested against it.
 """
 
 import math
@@ -12,18 +12,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import log_softmax
 
 from faceloop.balance.balance_figures import Shares
 from faceloop.statistics.estimates import Estimate
 from faceloop.statistics.intervals import percentile_interval
 
-FLOOR = 1e-12  # of a probability, before its logarithm
 TINY = 1e-300  # in place of 0 / 0, where nothing was seen
-RIDGE = 0.5  # pulls slope and biases to 1 and 0, the head's own calibration, where labels are few
 EM_STEPS, EM_TOLERANCE = 1000, 1e-6  # of a share
-HINT = 1e-6  # weight of a stand-in for a class without a random label
 AT_A_TIME = 50  # replicates whose weights are in memory at once
 
 
@@ -53,8 +48,14 @@ class RandomLabels(NamedTuple):
     weights: np.ndarray
 
 
+def shares_as_predicted(said: Unlabelled, replicates: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the shares of predictions, uncorrected: (1 + replicates, C), as `estimate_shares`."""
+    one_hot = np.eye(said.p.shape[1])[said.p.argmax(axis=1)]
+    drawn = totals(one_hot * said.weights[:, None], said.groups, replicates, rng)
+    return drawn / drawn.sum(axis=1, keepdims=True)
+
+
 def estimate_shares(
-    method: str,
     by_chance: RandomLabels,
     unlabelled: Sequence[Unlabelled],
     replicates: int,
@@ -65,34 +66,16 @@ def estimate_shares(
     The first row is the estimate, the others bootstrap draws of both the random labels and the
     unlabelled faces.
 
+    Black-box shift estimation in its soft form: Lipton, Wang and Smola 2018, Detecting and
+    Correcting for Label Shift with Black Box Predictors: the shares at which the classes' mean
+    probabilities, mixed, give those seen. Of predictions in place of probabilities it is Forman's
+    adjusted count.
+
     Args:
-        method: a key of METHODS.
         by_chance: one face at least.
         unlabelled: the sets; at least one face each.
         replicates: number of draws.
         rng: of the draws.
-    """
-    return METHODS[method](by_chance, unlabelled, replicates, rng)
-
-
-def shares_as_predicted(said: Unlabelled, replicates: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the shares of predictions, uncorrected: (1 + replicates, C), as `estimate_shares`."""
-    one_hot = np.eye(said.p.shape[1])[said.p.argmax(axis=1)]
-    drawn = totals(one_hot * said.weights[:, None], said.groups, replicates, rng)
-    return drawn / drawn.sum(axis=1, keepdims=True)
-
-
-def bbse(
-    by_chance: RandomLabels,
-    unlabelled: Sequence[Unlabelled],
-    replicates: int,
-    rng: np.random.Generator,
-) -> list[np.ndarray]:
-    """Estimate shares by black-box shift estimation, in its soft form.
-
-    Lipton, Wang and Smola 2018, Detecting and Correcting for Label Shift with Black Box
-    Predictors: the shares at which the classes' mean probabilities, mixed, give those seen. Of
-    predictions in place of probabilities it is Forman's adjusted count.
     """
     means = class_means(by_chance, replicates, rng)
     return [unmixed(means, said, rng) for said in unlabelled]
@@ -167,74 +150,6 @@ def totals(
         for start in range(0, replicates, AT_A_TIME)
     ]
     return np.vstack([flat.sum(axis=0), *drawn]).reshape(1 + replicates, *values.shape[1:])
-
-
-def emq(
-    by_chance: RandomLabels,
-    unlabelled: Sequence[Unlabelled],
-    replicates: int,
-    rng: np.random.Generator,
-) -> list[np.ndarray]:
-    """Estimate shares by expectation maximisation.
-
-    Saerens, Latinne and Decaestecker 2002, Adjusting the Outputs of a Classifier to New a Priori
-    Probabilities: the maximum-likelihood shares of a mixture whose parts are known; the parts from
-    bias-corrected temperature scaling (Alexandari, Kundaje and Shrikumar 2020). In each draw every
-    class has, beside its own faces, one stand-in that is any of the random faces, for a scale
-    cannot be fitted to a class without one.
-    """
-    n, n_classes = by_chance.p.shape
-    labels = np.append(by_chance.labels, np.arange(n_classes))
-    counts = by_chance.weights * _draws(by_chance.groups, replicates, rng)
-    weights = [one.weights * _draws(one.groups, replicates, rng) for one in unlabelled]
-    found: list[list[np.ndarray]] = [[] for _ in unlabelled]
-    for draw in range(replicates + 1):
-        if draw == 0:
-            stand_ins, weight = np.tile(by_chance.p.mean(axis=0), (n_classes, 1)), HINT
-        else:
-            stand_ins, weight = by_chance.p[rng.integers(n, size=n_classes)], 1.0
-        count = np.append(counts[draw], np.full(n_classes, weight))
-        slope, bias = calibrate(np.vstack([by_chance.p, stand_ins]), labels, count)
-        for shares, one, each in zip(found, unlabelled, weights, strict=True):
-            logits = slope * np.log(np.maximum(one.p, FLOOR)) + bias
-            likelihood = np.exp(logits - logits.max(axis=1, keepdims=True))
-            shares.append(expectation_maximisation(likelihood, each[draw]))
-    return [np.array(shares) for shares in found]
-
-
-def _draws(groups: np.ndarray, replicates: int, rng: np.random.Generator) -> np.ndarray:
-    """Return how much each face counts, (1 + replicates, n): once each, then drawn as `totals`."""
-    names, place = np.unique(groups, return_inverse=True)
-    drawn = rng.exponential(size=(replicates, len(names)))
-    return np.vstack([np.ones(len(groups)), drawn[:, place]])
-
-
-def calibrate(p: np.ndarray, labels: np.ndarray, counts: np.ndarray) -> tuple[float, np.ndarray]:
-    """Return (slope, bias (C,)): a face's likelihoods are exp(slope ln p + bias), up to a factor.
-
-    Fitted as posteriors with the labels' own shares as a fixed offset.
-    """
-    n_classes = p.shape[1]
-    one_hot = np.eye(n_classes)[labels] * counts[:, None]
-    log_p, log_shares = np.log(np.maximum(p, FLOOR)), np.log(one_hot.sum(axis=0) / counts.sum())
-
-    def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
-        logits = parameters[0] * log_p + parameters[1:] + log_shares
-        log_posterior = log_softmax(logits, axis=1)
-        rest = np.exp(log_posterior) * counts[:, None] - one_hot
-        pull = parameters - np.append(1.0, np.zeros(n_classes))
-        slopes = np.append((rest * log_p).sum(), rest.sum(axis=0)) + 2 * RIDGE * pull
-        return RIDGE * pull @ pull - (one_hot * log_posterior).sum(), slopes
-
-    start = np.append(1.0, np.zeros(n_classes))
-    bounds = [(0.05, 20.0)] + [(None, None)] * n_classes
-    # To the optimum: where it stops short of it, on which digit, changes with the processor.
-    closely = {"ftol": 1e-14, "gtol": 1e-9}
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=closely).x
-    return float(found[0]), found[1:]
-
-
-METHODS = {"bbse": bbse, "emq": emq}
 
 
 def share_estimates(

@@ -3,9 +3,9 @@
 The numbers' reasons stand in params.yaml beside them; here stand only types and limits.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from faceloop.base.records import Record
 from faceloop.base.rounds import PRIOR, is_round, order_of
@@ -20,12 +20,6 @@ Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["float32", "bfloat16"]
 
 
-def _auto_or_count(value: Any) -> Any:
-    if value != "auto" and (type(value) is not int or value < 1):
-        raise ValueError("allowed: auto, or a whole number from 1")
-    return value
-
-
 def _each_once(names: list[str]) -> list[str]:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -36,7 +30,6 @@ def _each_once(names: list[str]) -> list[str]:
 Seed = Annotated[int, Field(ge=0)]
 Classes = Annotated[list[Name], Field(min_length=2), AfterValidator(_each_once)]
 Batches = Annotated[list[Name], AfterValidator(_each_once)]
-AutoOrCount = Annotated[Literal["auto"] | int, BeforeValidator(_auto_or_count)]
 
 
 class Block(Record):
@@ -47,11 +40,6 @@ class Part(Block):
     """Some keys of a block: what a stage reads of another's; the others are not looked at."""
 
     model_config = ConfigDict(extra="ignore")
-
-    @classmethod
-    def is_partial(cls) -> bool:
-        """Whether it is only some keys, and not a whole block that grew out of them."""
-        return cls.model_config.get("extra") == "ignore"
 
 
 class Declared(Part):
@@ -77,12 +65,6 @@ class Rounds(Block):
         return self
 
 
-class Candidate(Part):
-    """The round being labelled or judged."""
-
-    candidate: RoundName
-
-
 class Loop(Declared):
     """What most stages need to know of the loop."""
 
@@ -102,12 +84,11 @@ def declared(params: type[Declared]) -> list[str]:
 
     A field that decides no result is excluded from them: `Field(exclude=True)`.
     """
+    kinds = {name: one.annotation for name, one in params.model_fields.items() if not one.exclude}
     names = []
-    for name, field in params.model_fields.items():
-        kind = field.annotation
-        if field.exclude:
-            continue
-        if isinstance(kind, type) and issubclass(kind, Part) and kind.is_partial():
+    for name, kind in kinds.items():
+        extra = getattr(kind, "model_config", {}).get("extra")  # a whole block made of it forbids
+        if isinstance(kind, type) and issubclass(kind, Part) and extra == "ignore":
             names += [f"{name}.{key}" for key in kind.model_fields]
         else:
             names.append(name)

@@ -53,6 +53,12 @@ def digest_of(code: Path) -> str:
     return found.hexdigest()[:16]
 
 
+def sha256_of(path: Path) -> str:
+    """Return the hex SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def check_engine(stage: str) -> None:
     """Refuse to work where dvc.lock would name other code than runs.
 

@@ -7,8 +7,7 @@ import numpy as np
 
 def generator(seed: int, *names: str) -> np.random.Generator:
     """Return a generator that depends on `seed` and `names` alone (such as a round's name)."""
-    digest = hashlib.sha256("/".join([str(seed), *names]).encode()).digest()
-    return np.random.default_rng(int.from_bytes(digest[:16], "big"))
+    return np.random.default_rng(int.from_bytes(order_key(seed, *names)[:16], "big"))
 
 
 def order_key(seed: int, *names: str) -> bytes:

@@ -9,7 +9,6 @@ from pandas.arrays import ArrowStringArray
 
 FACE = ["batch", "face_id"]
 
-
 # Names of faces or groups: as NumPy's, or as pandas keeps them, in a quarter of the memory.
 Ids = np.ndarray | ArrowStringArray
 

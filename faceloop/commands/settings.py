@@ -6,11 +6,10 @@ from typing import Self
 from pydantic import model_validator
 
 from faceloop.balance.params import Balance
-from faceloop.base.blocks import Block, Count
+from faceloop.base.blocks import Block, Device
 from faceloop.base.params import PARAMS, read_params
 from faceloop.duplicates.params import LinkDuplicates
 from faceloop.embedding.params import Embed
-from faceloop.evaluation.params import EvalShadow, Evaluation
 from faceloop.faces.params import ExtractFaces
 from faceloop.gate.params import Gate
 from faceloop.labels.params import RESERVED_LABELS, Label, Merging
@@ -27,7 +26,6 @@ from faceloop.workers.params import Engine
 
 class Report(Block):
     faces: bool
-    faces_shown: Count
 
 
 class Settings(Merging, ByStrategy):
@@ -35,14 +33,12 @@ class Settings(Merging, ByStrategy):
 
     model_config = Block.model_config
 
+    device: Device
     engine: Engine
     extract_faces: ExtractFaces
     embed: Embed
     link_duplicates: LinkDuplicates
     train: Train
-    eval_overfit: Evaluation
-    eval_iteration: Evaluation
-    eval_shadow: EvalShadow
     gate: Gate
     balance: Balance
     sample_validation: SampleValidation

@@ -15,6 +15,7 @@ PROBES, SLACK = 3, 0.05  # cells that a face is looked for in: those as near, bu
 # compared with its first LEAF faces alone.
 DEPTH = 5
 BLOCK = 8192  # faces compared with centres or with a cell at a time
+MIN_COSINE = 0.8  # of a pair; crops of others are not compared: that means reading both
 DECIMALS = 9  # of a cosine: rounding must not part faces that lie as near
 NEAREST = 4  # earlier faces of a cell that one face may be paired with
 

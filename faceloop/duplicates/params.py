@@ -4,5 +4,4 @@ from faceloop.base.blocks import Block, Share
 
 
 class LinkDuplicates(Block):
-    min_cosine: Share
     min_similarity: Share

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -46,20 +46,16 @@ def embedder_of(
     precision = settings.precision
     is_onet = settings.model == "mtcnn-onet"
     forward = onet_features(network, margin) if is_onet else resnet_features(network, precision)
-    return Embedder(forward, device, precision, pick_batch_size(settings.batch_size, device))
+    return Embedder(forward, device, precision, pick_batch_size(device))
 
 
-def pick_batch_size(wanted: int | Literal["auto"], device: torch.device) -> int:
+def pick_batch_size(device: torch.device) -> int:
     """Return how many crops go through the network at a time, at first.
 
-    Args:
-        wanted: of a GPU; `auto` is the power of two that its free memory has room for.
-        device: a CPU always takes CPU_BATCH.
+    On a GPU it is the power of two that its free memory has room for.
     """
     if device.type == "cpu":
         return CPU_BATCH
-    if wanted != "auto":
-        return wanted
     free_bytes, _ = torch.cuda.mem_get_info(device)
     fitting = max(free_bytes // GPU_BYTES_A_CROP, 1)
     return min(2 ** (fitting.bit_length() - 1), LARGEST_GPU_BATCH)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import field_validator
 
-from faceloop.base.blocks import AutoOrCount, Block, Device, Positive, Precision
+from faceloop.base.blocks import Block, Positive, Precision
 
 EMBEDDERS = ("mtcnn-onet", "vggface2", "casia-webface")
 # An ONNX file must lie in the folder that the stage depends on, or a new one would go unnoticed.
@@ -20,10 +20,7 @@ class OnnxInput(Block):
 
 class Embed(Block):
     model: str
-    batch_size: AutoOrCount
-    device: Device
     precision: Precision
-    stored_as: Literal["float16", "float32"]
     onnx: OnnxInput
 
     @field_validator("model")

@@ -13,6 +13,7 @@ from faceloop.base.errors import FaceloopError
 from faceloop.crops.packs import crops_path, decode_crop, read_packed
 from faceloop.embedding.embedder import Embedder, embedder_of
 from faceloop.embedding.params import Embed
+from faceloop.embedding.rows import STORED_AS
 from faceloop.weights.loading import check_precision, fetch_weights, load_network, pick_device
 
 SHARD_FACES = 512  # crops of 160 px take 40 MB as pixels: what a worker holds at most
@@ -35,7 +36,7 @@ def cut_shards(places: np.ndarray) -> list[CropShard]:
     return [CropShard(start, places[start : start + SHARD_FACES]) for start in starts]
 
 
-def check_machine(batch: str, settings: Embed) -> None:
+def check_for_crops(batch: str, settings: Embed, device: str) -> None:
     """Check that this machine can do what `embed_shard` does.
 
     Raises:
@@ -43,13 +44,13 @@ def check_machine(batch: str, settings: Embed) -> None:
     """
     if not crops_path(batch).is_file():
         raise FaceloopError(f"it does not see {crops_path(batch)}: share that folder too")
-    check_precision(settings.precision, settings.device)
+    check_precision(settings.precision, device)
 
 
 def embed_shard(
-    shard: CropShard, batch: str, settings: Embed, margin: float, weights: str
+    shard: CropShard, batch: str, settings: Embed, margin: float, weights: str, device: str
 ) -> np.ndarray:
-    """Return the embeddings of a shard, of shape (n, d), as `embed.stored_as` says.
+    """Return the embeddings of a shard, STORED_AS of shape (n, d).
 
     Crops are decoded on other threads while the network runs.
 
@@ -59,16 +60,17 @@ def embed_shard(
         settings: names the network; it is loaded once a process.
         margin: what the crops hold around the box, as a share of its longer side.
         weights: SHA-256 of the network's file, from `fetch_weights`.
+        device: auto, cpu or cuda.
 
     Raises:
         FaceloopError: the pack or the weights are not here, damaged or others.
         ValueError: an embedding is not finite.
     """
-    embedder = _load_embedder(settings, margin, weights)
+    embedder = _load_embedder(settings, margin, weights, device)
     with ThreadPoolExecutor(DECODERS[embedder.device.type]) as pool:
         crops = pool.map(decode_crop, read_packed(batch, shard.places))
         parts = [embedder(np.stack(some)) for some in _batches(crops, embedder.batch_size)]
-    return np.concatenate(parts).astype(settings.stored_as)
+    return np.concatenate(parts).astype(STORED_AS)
 
 
 def _batches(crops: Iterator[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:
@@ -77,12 +79,12 @@ def _batches(crops: Iterator[np.ndarray], size: int) -> Iterator[list[np.ndarray
 
 
 @lru_cache(maxsize=1)
-def _load_embedder(settings: Embed, margin: float, weights: str) -> Embedder:
+def _load_embedder(settings: Embed, margin: float, weights: str, wanted: str) -> Embedder:
     if fetch_weights(settings.model) != weights:
         raise FaceloopError(
             f"embed.model: {settings.model}: its file is not the same on all machines "
             f"(SHA-256 {weights} where the stage was started); copy that one to the others"
         )
     torch.set_num_threads(1)  # of a process: they are as many as there are cores
-    device = pick_device(settings.device)
+    device = pick_device(wanted)
     return embedder_of(load_network(settings.model, device), settings, margin, device)

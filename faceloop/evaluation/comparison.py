@@ -14,7 +14,6 @@ import pandas as pd
 
 from faceloop.evaluation.evaluation_figures import Comparison, ModelFigures
 from faceloop.evaluation.held_out import HeldOut
-from faceloop.evaluation.params import Evaluation
 from faceloop.model.head import predict
 from faceloop.statistics.confusion import (
     METRICS,
@@ -33,7 +32,10 @@ from faceloop.statistics.intervals import (
     freedom_of_mean,
     share_estimate,
 )
-from faceloop.statistics.resampling import bootstrap_confusions, lend_faces, swap_test
+from faceloop.statistics.params import Intervals
+from faceloop.statistics.resampling import SWAPS, bootstrap_confusions, lend_faces, swap_test
+
+BINS = 10  # of confidence: more would hold a face or two each on a validation set of 60
 
 
 class PairedPredictions(NamedTuple):
@@ -79,7 +81,7 @@ def log_loss(truth: np.ndarray, p: np.ndarray) -> float:
     return float(-np.log(np.maximum(p[np.arange(len(truth)), truth], 1e-12)).mean())
 
 
-def reliability(truth: np.ndarray, p: np.ndarray, bins: int) -> pd.DataFrame:
+def reliability(truth: np.ndarray, p: np.ndarray, bins: int = BINS) -> pd.DataFrame:
     """Return mean confidence and accuracy in equal-width bins of confidence; empty bins left out.
 
     Columns: confidence, accuracy, faces.
@@ -93,7 +95,7 @@ def reliability(truth: np.ndarray, p: np.ndarray, bins: int) -> pd.DataFrame:
     return grouped.mean().assign(faces=grouped.size()).reset_index(drop=True)
 
 
-def expected_calibration_error(truth: np.ndarray, p: np.ndarray, bins: int) -> float:
+def expected_calibration_error(truth: np.ndarray, p: np.ndarray, bins: int = BINS) -> float:
     """Return the mean gap between confidence and accuracy over bins (Naeini et al. 2015)."""
     table = reliability(truth, p, bins)
     gaps = (table["confidence"] - table["accuracy"]).abs()
@@ -103,7 +105,7 @@ def expected_calibration_error(truth: np.ndarray, p: np.ndarray, bins: int) -> f
 def compare(
     judged: PairedPredictions,
     classes: Sequence[str],
-    settings: Evaluation,
+    settings: Intervals,
     rng: np.random.Generator,
 ) -> Comparison:
     """Return both models' figures and their paired differences, candidate - accepted.
@@ -137,7 +139,7 @@ def model_figures(
     spread: Mapping[str, Error],
     counts: np.ndarray,
     classes: Sequence[str],
-    settings: Evaluation,
+    settings: Intervals,
 ) -> ModelFigures:
     """Return one model's figures.
 
@@ -147,13 +149,13 @@ def model_figures(
         spread: the errors of its figures, by metric.
         counts: (n_groups, C, C), of its predictions.
         classes: the C classes.
-        settings: confidence and bins.
+        settings: confidence.
     """
     total = counts.sum(axis=0)
     return ModelFigures(
         **estimates_of(figures(total), spread, len(counts), settings.confidence),
         log_loss=log_loss(truth, p),
-        ece=expected_calibration_error(truth, p, settings.bins),
+        ece=expected_calibration_error(truth, p),
         per_class=per_class(total, classes),
     )
 
@@ -192,14 +194,14 @@ def estimates_of(
 def _deltas(
     confusions: Sequence[np.ndarray],
     drawn: Sequence[np.ndarray],
-    settings: Evaluation,
+    settings: Intervals,
     rng: np.random.Generator,
 ) -> ByMetric[Difference]:
     """Return each figure's paired difference with its interval and the swap test's p values."""
     n_groups = len(confusions[0])
     before, after = (figures(one.sum(axis=0)) for one in confusions)
     draws_before, draws_after = (figures(one) for one in drawn)
-    chances = swap_test(confusions, settings.bootstrap, rng)
+    chances = swap_test(confusions, SWAPS, rng)
     found = {}
     for metric in METRICS:
         value = float(after[metric] - before[metric])
@@ -223,9 +225,7 @@ def _class_shares(
     return estimates_of(shares, spread, n_groups, confidence)
 
 
-def plot_points(
-    judged: PairedPredictions, classes: Sequence[str], bins: int
-) -> dict[str, pd.DataFrame]:
+def plot_points(judged: PairedPredictions, classes: Sequence[str]) -> dict[str, pd.DataFrame]:
     """Return the points of the candidate's plots: confusion, reliability and per_class.
 
     `dvc plots diff` lays those of an earlier commit beside them.
@@ -236,7 +236,7 @@ def plot_points(
     found = per_class(counts.sum(axis=0), classes)
     return {
         "confusion": pairs.sort_values(["actual", "predicted"]),
-        "reliability": reliability(judged.truth, judged.candidate, bins),
+        "reliability": reliability(judged.truth, judged.candidate),
         "per_class": pd.DataFrame(
             [{"class": name, **found[name].model_dump()} for name in classes]
         ),

@@ -19,14 +19,16 @@ from faceloop.base.rounds import order_of
 from faceloop.evaluation.comparison import compare, predict_with_both
 from faceloop.evaluation.evaluation_figures import LabelsSaved, ModelFigures
 from faceloop.evaluation.held_out import HeldOut
-from faceloop.evaluation.params import EvalShadow
 from faceloop.model.head import Head, predict
 from faceloop.statistics.confusion import confusion_by_group, figures
 from faceloop.statistics.estimates import ByMetric, Difference
+from faceloop.statistics.params import Intervals
 from faceloop.statistics.resampling import bootstrap_confusions
 
 CURVE = ["labels", "random", "active"]
+LEAST_LABELS = 20  # of each arm; with fewer nothing is compared: both have hardly learnt anything
 SMALLEST = 5  # labels, of a point of the learning curves
+POINTS = 5  # of a curve, down to a sixteenth of the labels; each costs two heads
 BOUNDS: dict[int, Literal["at least", "at most"] | None] = {-1: "at least", 0: None, 1: "at most"}
 TIE = 1e-9  # of scores: isotonic regression leaves a flat stretch flat but for rounding
 
@@ -82,27 +84,26 @@ def split_arms(labelled: pd.DataFrame, seed: int) -> Arms:
     )
 
 
-def why_unknown(n: int, random: pd.DataFrame, active: pd.DataFrame, least: int) -> str | None:
+def why_unknown(n: int, random: pd.DataFrame, active: pd.DataFrame) -> str | None:
     """Return why the arms cannot be compared, or None where they can.
 
     Args:
         n: faces to judge on.
         random, active: the arms' labelled faces.
-        least: how many of each are needed.
     """
     if n == 0:
         return "no validation set to judge on"
-    if min(len(random), len(active)) >= least:
+    if min(len(random), len(active)) >= LEAST_LABELS:
         return None
     return (
         f"{len(random)} labels of faces drawn at random and {len(active)} of picked ones may "
-        f"train; {least} of each are needed"
+        f"train; {LEAST_LABELS} of each are needed"
     )
 
 
-def curve_sizes(n: int, points: int) -> list[int]:
-    """Return up to `points` sizes, each half of the next, from the smallest up to n."""
-    sizes = {round(n / 2**halvings) for halvings in range(points)}
+def curve_sizes(n: int) -> list[int]:
+    """Return up to POINTS sizes, each half of the next, from the smallest up to n."""
+    sizes = {round(n / 2**halvings) for halvings in range(POINTS)}
     return sorted(size for size in sizes if size >= SMALLEST)
 
 
@@ -168,7 +169,7 @@ def compare_arms(
     by_chance: Mapping[int, Head],
     picked: Mapping[int, Head],
     metric: str,
-    settings: EvalShadow,
+    settings: Intervals,
     rng: np.random.Generator,
 ) -> tuple[ArmsCompared, pd.DataFrame]:
     """Return both arms' figures at equal label count, and their learning curves: columns CURVE.
@@ -198,7 +199,7 @@ def _scores(
     held_out: HeldOut,
     heads: Sequence[Head],
     metric: str,
-    settings: EvalShadow,
+    settings: Intervals,
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Return each head's score, (1 + replicates, heads), the estimate first."""

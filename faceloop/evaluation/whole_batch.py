@@ -5,12 +5,12 @@ import numpy as np
 from faceloop.evaluation.comparison import PairedPredictions, confusions_of
 from faceloop.evaluation.evaluation_figures import PredictionAgreement, WholeBatchFigures
 from faceloop.evaluation.held_out import WholeBatch
-from faceloop.evaluation.params import Evaluation
 from faceloop.model.head import Head, blocks, predict
 from faceloop.statistics.confusion import METRICS, confusion_by_group, figures
 from faceloop.statistics.estimates import EstimateWithError
 from faceloop.statistics.intervals import Error, deviation, share_interval
 from faceloop.statistics.kappa import cohen_kappa
+from faceloop.statistics.params import Intervals
 from faceloop.statistics.resampling import LENT, bootstrap_confusions, lend_faces
 
 
@@ -18,7 +18,7 @@ def whole_batch_figures(
     judged: PairedPredictions,
     batch: WholeBatch,
     head: Head,
-    settings: Evaluation,
+    settings: Intervals,
     rng: np.random.Generator,
 ) -> WholeBatchFigures | None:
     """Estimate the candidate's figures on every face of the batch, easy and hard.

@@ -23,6 +23,9 @@ from faceloop.faces.face import (
 from faceloop.faces.params import ExtractFaces
 from faceloop.faces.tracks import Held, Track, Tracker, hold, link_duplicate
 
+# Correlation of 16 x 16 grey crops: within a track, where it is one face at one time anyhow.
+DUPLICATE_SIMILARITY = 0.9
+
 
 class FoundFace(NamedTuple):
     """A face: its row of the face table but for batch and source, and its crop."""
@@ -127,6 +130,6 @@ def _linked(track: Track, held: Iterable[Held], settings: ExtractFaces) -> Itera
     """Yield faces of a track, near-duplicates linked to the earlier face that they repeat."""
     for one in held:
         one.face.row["duplicate_of"] = link_duplicate(
-            track, one.face.row["face_id"], one.thumbnail, settings.duplicate_similarity
+            track, one.face.row["face_id"], one.thumbnail, DUPLICATE_SIMILARITY
         )
         yield one.face

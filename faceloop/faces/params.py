@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from faceloop.base.blocks import Block, Count, Device, Positive, Precision, Share
+from faceloop.base.blocks import Block, Count, Positive, Precision, Share
 from faceloop.crops.params import Margin
 
 
@@ -16,9 +16,7 @@ class ExtractFaces(Margin):
     min_probability: Share
     min_sharpness: Annotated[float, Field(ge=0)]
     crop_px: Annotated[int, Field(ge=32, le=1024)]
-    duplicate_similarity: Share
     faces_per_track: Count
     max_megapixels: Positive
     stall_seconds: Positive
     precision: Precision
-    device: Device

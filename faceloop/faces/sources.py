@@ -42,11 +42,12 @@ PRELOAD = ("faceloop.faces.extraction", "faceloop.weights.loading")  # what work
 CODE = ("base", "crops", "faces", "weights")  # packages that decide what is found
 PACKAGES = ("av", "facenet-pytorch", "numpy", "pillow", "torch", "torchvision")
 PLACED = {**FOUND, "folder": "int64", "at": "int64", "bytes": "int64"}
-# Params that decide nothing: where it runs (device `auto` is another on another machine), and of a
-# photo what is about frames. What only rejects, as max_megapixels does, decides: a finished source
-# does not tell how near its limit it came.
-WHERE_IT_RUNS = {"device", "stall_seconds"}
-OF_VIDEOS = {"frames_per_second", "faces_per_track", "duplicate_similarity"}
+# Params that decide nothing: how long a file is waited for, and of a photo what is about frames.
+# Nor is `device` in the key, for `auto` is another on another machine.
+# What only rejects, as max_megapixels does, decides: a finished source does not tell how near its
+# limit it came.
+HOW_LONG = {"stall_seconds"}
+OF_VIDEOS = {"frames_per_second", "faces_per_track"}
 AT_A_TIME = 10_000  # faces that are in memory as dicts
 
 
@@ -60,7 +61,7 @@ class Source(NamedTuple):
 def folder_of(source: Source, settings: ExtractFaces) -> Path:
     """Return where a source's finished work lies, or will lie, by all that decides what it is."""
     suffix = source.path.suffix.lower()
-    left_out = WHERE_IT_RUNS if suffix in VIDEO_SUFFIXES else WHERE_IT_RUNS | OF_VIDEOS
+    left_out = HOW_LONG if suffix in VIDEO_SUFFIXES else HOW_LONG | OF_VIDEOS
     parts = [source.digest, suffix, settings.model_dump_json(exclude=left_out), _code()]
     return WORK_DIR / hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
 
@@ -73,7 +74,7 @@ def _code() -> str:
     return "|".join(parts)
 
 
-def check_machine(batch: str, settings: ExtractFaces) -> None:
+def check_for_sources(batch: str, settings: ExtractFaces, device: str) -> None:
     """Check that this machine can do what `extract_source` does.
 
     Raises:
@@ -84,20 +85,21 @@ def check_machine(batch: str, settings: ExtractFaces) -> None:
     if settings.precision != "float32":
         from faceloop.weights.loading import check_precision
 
-        check_precision(settings.precision, settings.device)
+        check_precision(settings.precision, device)
 
 
-def extract_source(source: Source, settings: ExtractFaces, threads: int) -> None:
+def extract_source(source: Source, settings: ExtractFaces, device: str, threads: int) -> None:
     """Find a source's faces and leave them in its folder; a damaged one leaves what could be read.
 
     Args:
         source: a photo or video.
         settings: what to keep; without a further picture for `stall_seconds` the process ends.
+        device: auto, cpu or cuda.
         threads: pictures that are looked at side by side.
     """
     with writing(folder_of(source, settings)) as writer:
         try:
-            for found in _faces_of(source, settings, threads):
+            for found in _faces_of(source, settings, device, threads):
                 if isinstance(found, str):
                     writer.reject(found)
                 else:
@@ -108,21 +110,23 @@ def extract_source(source: Source, settings: ExtractFaces, threads: int) -> None
             writer.reject("no face found")
 
 
-def _faces_of(source: Source, settings: ExtractFaces, threads: int) -> "Iterator[FoundFace | str]":
+def _faces_of(
+    source: Source, settings: ExtractFaces, device: str, threads: int
+) -> "Iterator[FoundFace | str]":
     """Read, look, cut: pictures are read on this thread and looked at on others."""
     from faceloop.faces.extraction import find_faces, look
 
-    looking = partial(look, mtcnn=_detector(settings), settings=settings)
+    looking = partial(look, mtcnn=_detector(settings.min_face_px, device), settings=settings)
     looked = map_ahead(looking, _while_alive(source, settings), threads)
     return find_faces(looked, source.digest, settings, settings.faces_per_track)
 
 
 @cache
-def _detector(settings: ExtractFaces) -> "MTCNN":
+def _detector(min_face_px: int, device: str) -> "MTCNN":
     """Load MTCNN, once a process."""
     from faceloop.weights.loading import load_mtcnn, pick_device
 
-    return load_mtcnn(settings.min_face_px, pick_device(settings.device))
+    return load_mtcnn(min_face_px, pick_device(device))
 
 
 def _while_alive(source: Source, settings: ExtractFaces) -> Iterator[Picture]:

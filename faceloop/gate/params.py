@@ -16,9 +16,7 @@ class Gate(Metric):
     min_gain: Annotated[float, Field(gt=0, le=1)]
     error_rate: Annotated[float, Field(gt=0, lt=0.5)]
     looks: Count
-    power: Annotated[float, Field(ge=0.5, lt=1)]
     patience: Count | None
-    settled_kappa: Share
     on_undecided: Literal["continue", "extend", "stop"]
     max_labels: Count | None
     min_alpha: Annotated[float, Field(ge=-1, le=1)] | None

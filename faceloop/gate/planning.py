@@ -8,6 +8,8 @@ from scipy.special import ndtri
 
 from faceloop.statistics.estimates import Difference
 
+POWER = 0.8  # chance that so many faces settle it, at the difference seen: as studies are planned
+
 
 class Side(NamedTuple):
     """A way to settle: how far the estimate is beyond its bound, and at what confidence."""
@@ -16,9 +18,7 @@ class Side(NamedTuple):
     confidence: float
 
 
-def faces_to_settle(
-    n: int, delta: Difference, confidence: float, sides: Sequence[Side], power: float
-) -> int:
+def faces_to_settle(n: int, delta: Difference, confidence: float, sides: Sequence[Side]) -> int:
     """Return how many more faces would settle a question on its nearer side, at least 1.
 
     n = ((z_confidence + z_power) error_1 / distance)², error_1 being one face's: the usual sample
@@ -31,12 +31,11 @@ def faces_to_settle(
         delta: the metric's difference.
         confidence: of its interval.
         sides: those with no positive distance cannot settle it.
-        power: chance to settle if the true difference is the one seen.
     """
     z_shown = ndtri((1 + confidence) / 2)
     error = (delta.high - delta.low) / 2 / z_shown
     needed = [
-        ((ndtri((1 + side.confidence) / 2) + ndtri(power)) * error / side.distance) ** 2
+        ((ndtri((1 + side.confidence) / 2) + ndtri(POWER)) * error / side.distance) ** 2
         for side in sides
         if side.distance > 0
     ]

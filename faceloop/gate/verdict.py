@@ -17,6 +17,11 @@ from faceloop.gate.planning import Side, faces_to_settle
 from faceloop.statistics.estimates import Difference
 from faceloop.statistics.intervals import Error, share_interval
 
+# Of successive models on unlabelled faces; above, predictions have settled and an open gain counts
+# as none (Bloodgood and Vijay-Shanker 2009). At less, benchmarks/results/settling.md shows patience
+# ending projects whose accuracy still grows.
+SETTLED_KAPPA = 0.99
+
 
 class Evidence(NamedTuple):
     """What the gate looks at.
@@ -66,9 +71,7 @@ def judge(evidence: Evidence, gate: Gate) -> Judgement:
         return Judgement("undecided", [reason], evidence.without_gain)
     kept, gains = knowledge_kept(evidence.overfit, gate), data_helps(evidence.iteration, gate)
     target = target_reached(evidence.iteration.whole_batch, gate)
-    open_and_settled = gains.answer == "unknown" and _settled(
-        evidence.iteration.pool_agreement, gate
-    )
+    open_and_settled = gains.answer == "unknown" and _settled(evidence.iteration.pool_agreement)
     idle = evidence.without_gain + 1 if gains.answer == "no" or open_and_settled else 0
     reasons = [kept.reason, gains.reason, target.reason, *_beside(evidence, gate)]
     if kept.answer == "no":
@@ -107,7 +110,7 @@ def knowledge_kept(overfit: Comparison, gate: Gate) -> Finding:
         return Finding("no", f"{shown}, p = {delta.p_loss:.2g}: old knowledge is lost")
     sides = [Side(delta.value + margin, overfit.confidence)]
     sides.append(Side(-delta.value, 1 - 2 * level(gate)))
-    more = faces_to_settle(overfit.n, delta, overfit.confidence, sides, gate.power)
+    more = faces_to_settle(overfit.n, delta, overfit.confidence, sides)
     return Finding(
         "unknown",
         f"{shown}: kept or lost is open; {more} more such faces would probably tell (the set is "
@@ -131,7 +134,7 @@ def data_helps(iteration: Comparison, gate: Gate) -> Finding:
         return Finding("no", f"{shown}: the new labels gain less than {gate.min_gain:g}")
     sides = [Side(gate.min_gain - delta.value, iteration.confidence)]
     sides.append(Side(delta.value, 1 - 2 * level(gate)))
-    more = faces_to_settle(iteration.n, delta, iteration.confidence, sides, gate.power)
+    more = faces_to_settle(iteration.n, delta, iteration.confidence, sides)
     return Finding(
         "unknown",
         f"{shown}: gain or none is open; {more} more such faces would probably tell",
@@ -175,20 +178,20 @@ def _end(evidence: Evidence, gate: Gate, gains: Finding, idle: int) -> str | Non
     return None
 
 
-def _settled(pool: PredictionAgreement, gate: Gate) -> bool:
+def _settled(pool: PredictionAgreement) -> bool:
     """Return whether predictions on the unlabelled faces have stopped moving.
 
     Of rounds whose gain is open only these count towards `gate.patience`: on faces where both
     models say the same, neither can be the better one.
     """
-    return pool.kappa is not None and pool.kappa >= gate.settled_kappa
+    return pool.kappa is not None and pool.kappa >= SETTLED_KAPPA
 
 
 def _beside(evidence: Evidence, gate: Gate) -> list[str]:
     """Return what to know beside the three questions."""
     notes, pool = [], evidence.iteration.pool_agreement
     if pool.agreement is not None and pool.kappa is not None:
-        words = "have settled" if _settled(pool, gate) else "still move"
+        words = "have settled" if _settled(pool) else "still move"
         notes.append(
             f"unlabelled faces, n = {pool.faces}: both models agree on "
             f"{pool.agreement:.3f}, kappa {pool.kappa:.3f}: predictions {words}"

@@ -14,10 +14,10 @@ import pandas as pd
 
 from faceloop.base.tables import FACE
 from faceloop.labels.label_figures import AgreementFigures, AnnotatorFigures, PairAgreement
-from faceloop.labels.params import MergeLabels
 from faceloop.labels.votes import latest_votes
 from faceloop.statistics.estimates import Estimate
 from faceloop.statistics.kappa import cohen_kappa
+from faceloop.statistics.params import Intervals
 
 PLOTTED = ["annotator", "compared", "agreement"]
 
@@ -51,7 +51,7 @@ class Ballots(NamedTuple):
 
 
 def measure_agreement(
-    labelled: pd.DataFrame, placed: pd.DataFrame, settings: MergeLabels, rng: np.random.Generator
+    labelled: pd.DataFrame, placed: pd.DataFrame, settings: Intervals, rng: np.random.Generator
 ) -> Agreement:
     """Measure how well people agree on the faces that several of them labelled blind.
 
@@ -141,7 +141,7 @@ def _expected_disagreement(totals: np.ndarray) -> np.ndarray:
 
 
 def alpha_with_interval(
-    ballots: Ballots, settings: MergeLabels, rng: np.random.Generator
+    ballots: Ballots, settings: Intervals, rng: np.random.Generator
 ) -> Estimate | None:
     """Return alpha with a percentile interval over draws of whole groups, None where undefined.
 

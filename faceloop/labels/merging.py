@@ -122,7 +122,7 @@ def what_stands(
     # A face asked about in several rounds belongs to the first of them that is not rejected.
     kept_first = queues.assign(out=queues["round"].isin(rejected)).sort_values("out", kind="stable")
     asked = kept_first.drop(columns="out").drop_duplicates(ASKED_FACE, ignore_index=True)
-    asked = asked.assign(face_id=place_queued(asked, faces, settings.merge_labels.min_iou))
+    asked = asked.assign(face_id=place_queued(asked, faces))
     places = queues[["round", "purpose", *ASKED_FACE]]
     places = places.merge(asked[[*ASKED_FACE, "face_id"]], on=ASKED_FACE)
     placed, settled = (
@@ -134,14 +134,14 @@ def what_stands(
     return Said(asked, placed, settled, kept[is_vote], kept[~is_vote])
 
 
-def place_queued(asked: pd.DataFrame, faces: pd.DataFrame, min_iou: float) -> pd.Series:
+def place_queued(asked: pd.DataFrame, faces: pd.DataFrame) -> pd.Series:
     """Return the face that each queue row is about now, "" where there is none.
 
     A face that got another id by a re-extraction and was then asked about again stands here twice,
     under both ids: the two must not compete for it.
     """
     again = asked["purpose"] == "relabel"
-    placed = [place_rows(asked[rows], faces, min_iou) for rows in (~again, again)]
+    placed = [place_rows(asked[rows], faces) for rows in (~again, again)]
     return pd.concat(placed)
 
 

@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from faceloop.base.blocks import Block, Share
 from faceloop.pool.params import HoldingOut, OverfitShare
+from faceloop.statistics.params import Intervals
 
 RESERVED_LABELS = ("unsure", "not_a_face")
 # Keys of the page that answer or do something else than a class; Space is one of them too.
@@ -15,24 +16,17 @@ NO_ANNOTATORS = ("queue", "reserve", "adjudication")  # files beside the annotat
 TRUTH = "truth"  # names that begin so are of truth tables: nobody takes them for a person
 
 
-class Placing(OverfitShare):
-    """How a vote finds its face again."""
-
-    min_iou: Annotated[float, Field(gt=0, le=1)]
-
-
-class MergeLabels(Placing):
+class MergeLabels(OverfitShare):
     model_config = Block.model_config
 
     aggregation: Literal["majority", "dawid-skene"]
-    bootstrap: Annotated[int, Field(ge=100)]
-    confidence: Annotated[float, Field(gt=0.5, lt=1)]
 
 
 class Merging(HoldingOut):
     """What merge_labels goes by."""
 
     merge_labels: MergeLabels
+    intervals: Intervals
 
 
 class Label(Block):

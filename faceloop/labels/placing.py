@@ -6,18 +6,18 @@ from faceloop.base.tables import FACE
 from faceloop.crops.boxes import boxes_of, iou, match_boxes
 
 ASKED_FACE = ["batch", "asked_id"]
+MIN_IOU = 0.5  # overlap at which boxes show one face, as detectors are judged (PASCAL VOC)
 
 
-def place_rows(rows: pd.DataFrame, faces: pd.DataFrame, min_iou: float) -> pd.Series:
+def place_rows(rows: pd.DataFrame, faces: pd.DataFrame) -> pd.Series:
     """Return, for each row, the id of the face that it is about, or "" where there is none.
 
     A row whose `asked_id` still stands is about that face; the others go, within one source and
-    frame, one to one to the free face that overlaps most, at `min_iou` or above.
+    frame, one to one to the free face that overlaps most, at MIN_IOU or above.
 
     Args:
         rows: columns batch, asked_id, source, frame, x0, y0, x1, y1.
         faces: the face table.
-        min_iou: least overlap in (0, 1].
     """
     place = ["batch", "source", "frame"]
     own = pd.MultiIndex.from_frame(rows[ASKED_FACE])
@@ -31,6 +31,6 @@ def place_rows(rows: pd.DataFrame, faces: pd.DataFrame, min_iou: float) -> pd.Se
         candidates = free_by_place.get(key)
         if candidates is None:
             continue
-        for row, column in match_boxes(iou(boxes_of(some), boxes_of(candidates)), min_iou):
+        for row, column in match_boxes(iou(boxes_of(some), boxes_of(candidates)), MIN_IOU):
             placed[some.index[row]] = candidates["face_id"].iloc[column]
     return placed

@@ -1,10 +1,8 @@
 """The block `train` of params.yaml."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
-
-from faceloop.base.blocks import Block, Part, Positive
+from faceloop.base.blocks import Block, Part
 
 
 class EmbedderName(Part):
@@ -14,6 +12,4 @@ class EmbedderName(Part):
 
 
 class Train(Block):
-    l2: Annotated[list[Positive], Field(min_length=1)]
-    folds: Annotated[int, Field(ge=2)]
     class_weight: Literal["none", "balanced"]

@@ -107,7 +107,7 @@ def _newton(
             size = np.where(too_far, size / 2, size)
         parameters, logits, loss = moved, seen, after
         losses.append(float(loss.sum()))
-    raise FaceloopError(f"train.l2: {l2:g} is too small: the fit does not come to an end")
+    raise FaceloopError(f"train: at an L2 of {l2:g} the fit does not come to an end")
 
 
 def _newton_step(

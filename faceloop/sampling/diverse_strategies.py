@@ -21,6 +21,10 @@ from faceloop.statistics.clustering import (
     squared_distances,
 )
 
+# Picks the first queue, when no model can tell what is uncertain; benchmarks/results/strategies.md
+# compares it with others.
+COLD_START = "typical"
+COMPONENTS = 50  # principal, before k-means: distances tell less the more of them there are
 BLOCK = 1024  # faces whose distances to all others are in memory at once
 
 
@@ -53,7 +57,7 @@ def kmeans(
     sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator
 ) -> pd.DataFrame:
     """PCA, k-means; of each cluster hearts, edges and a chance few (Quintana Esteve 2022)."""
-    points = principal_components(sample.features, settings.pca_components)
+    points = principal_components(sample.features, COMPONENTS)
     labels, distances = cluster_points(points, settings.clusters, _seed(rng))
     return heart_edge_chance(labels, distances, size, settings, rng)
 
@@ -70,7 +74,7 @@ def weighted_kmeans(
     sample: Sample, size: int, settings: SampleDiverse, rng: np.random.Generator
 ) -> pd.DataFrame:
     """k-means weighted by uncertainty, the face nearest to each centroid (Zhdanov 2019)."""
-    points = principal_components(sample.features, settings.pca_components)
+    points = principal_components(sample.features, COMPONENTS)
     weights = np.maximum(sample.scores, 1e-6)
     labels, distances = cluster_points(points, size, _seed(rng), weights, starts=1)
     nearest = np.lexsort((distances, labels))

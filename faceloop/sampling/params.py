@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from faceloop.base.blocks import Block, Count, Declared, Share
+from faceloop.base.blocks import Block, Count, Declared, Part, RoundName, Share
 
 # A strategy is how uncertainty is scored over the whole pool, and how a diverse few are picked
 # from the most uncertain; a preset is a name for such a pair.
@@ -35,14 +35,13 @@ def _known_strategy(name: str) -> str:
     return name
 
 
-def _known_diversity(name: str) -> str:
-    if name not in DIVERSITY:
-        raise ValueError(f"allowed: {', '.join(DIVERSITY)}")
-    return name
-
-
-Diversity = Annotated[str, AfterValidator(_known_diversity)]
 Strategy = Annotated[str, AfterValidator(_known_strategy)]
+
+
+class Candidate(Part):
+    """The round being labelled or judged."""
+
+    candidate: RoundName
 
 
 class ByStrategy(Declared):
@@ -65,15 +64,6 @@ class SampleValidation(Block):
     size: Count
     reserve: Annotated[int, Field(ge=0)]
     max_share: Annotated[float, Field(gt=0, lt=1)]
-    max_faces: Annotated[int, Field(ge=100)]
-    pca_components: Count
-    strata: Count
-
-    @model_validator(mode="after")
-    def _enough(self) -> Self:
-        if self.max_faces < self.size + self.reserve:
-            raise ValueError("max_faces: must be at least size + reserve")
-        return self
 
 
 class SampleUncertain(Block):
@@ -82,8 +72,6 @@ class SampleUncertain(Block):
 
 class SampleDiverse(Block):
     size: Count
-    cold_start: Diversity
-    pca_components: Count
     clusters: Count
     centroid: Share
     outlier: Share

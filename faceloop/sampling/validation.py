@@ -6,6 +6,12 @@ import numpy as np
 import pandas as pd
 
 from faceloop.base.tables import Ids
+from faceloop.statistics.clustering import cluster_points, principal_components
+
+# Faces that are clustered, drawn at random: 0.4 points of a stratum's share at most.
+MOST_CLUSTERED = 20_000
+COMPONENTS = 32  # before clustering: strata need be no finer, and the whole pool is clustered
+STRATA = 12  # that each send their share: about five faces each of 60
 
 
 def draw_groups(groups: Ids, share: float, rng: np.random.Generator) -> tuple[np.ndarray, float]:
@@ -21,6 +27,17 @@ def draw_groups(groups: Ids, share: float, rng: np.random.Generator) -> tuple[np
     drawn = np.zeros(len(names), dtype=bool)
     drawn[rng.permutation(len(names))[: math.ceil(share * len(names))]] = True
     return drawn[place], drawn.sum() / max(len(names), 1)
+
+
+def strata_of(features: np.ndarray, seed: int) -> np.ndarray:
+    """Return the stratum (n,) of each face: its k-means cluster among principal components.
+
+    Args:
+        features: of shape (n, d).
+        seed: of PCA and k-means.
+    """
+    strata, _ = cluster_points(principal_components(features, COMPONENTS), STRATA, seed)
+    return strata
 
 
 def thinned(frame: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:

@@ -8,6 +8,9 @@ from faceloop.statistics.confusion import METRICS, figures
 
 LENT = 1.5  # faces a class; benchmarks/coverage.py shows what 0 would do where a class has few
 BLOCK = 1000  # draws at a time
+# Of the swap test. Its p is at least one in so many, and must reach down to the level of one look
+# at the gate, error_rate / looks / 2: 0.00125 as shipped, and 0.000125 in a project of 200 looks.
+SWAPS = 10_000
 
 
 def bootstrap_confusions(

@@ -12,7 +12,7 @@ from facenet_pytorch.models.inception_resnet_v1 import get_torch_home
 from facenet_pytorch.models.mtcnn import ONet
 from torch.hub import download_url_to_file
 
-from faceloop.base.digest import sha256_of
+from faceloop.base.code import sha256_of
 from faceloop.base.errors import FaceloopError
 
 if TYPE_CHECKING:  # an extra: only those who embed with ONNX need it

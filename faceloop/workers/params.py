@@ -1,15 +1,21 @@
 """The block `engine` of params.yaml."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import field_validator
+from pydantic import BeforeValidator, field_validator
 
-from faceloop.base.blocks import AutoOrCount, Block
+from faceloop.base.blocks import Block
+
+
+def _auto_or_count(value: Any) -> Any:
+    if value != "auto" and (type(value) is not int or value < 1):
+        raise ValueError("allowed: auto, or a whole number from 1")
+    return value
 
 
 class Engine(Block):
     name: Literal["local", "ray"]
-    workers: AutoOrCount
+    workers: Annotated[Literal["auto"] | int, BeforeValidator(_auto_or_count)]
     address: str | None
 
     @field_validator("address")

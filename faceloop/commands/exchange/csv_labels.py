@@ -29,7 +29,7 @@ def read_csv_labels(
         )
     if rows and "face_id" not in rows[0][1]:
         truth = read_truth(path, settings.classes)
-        ids = place_by_source(truth, faces, settings.merge_labels.min_iou)
+        ids = place_by_source(truth, faces)
         rows = [
             (row, {**one, "face_id": found}) for (row, one), found in zip(rows, ids, strict=True)
         ]
@@ -43,7 +43,7 @@ def read_csv_labels(
     return LabelFile(said, [])
 
 
-def place_by_source(truth: pd.DataFrame, faces: pd.DataFrame, min_iou: float) -> list[str]:
+def place_by_source(truth: pd.DataFrame, faces: pd.DataFrame) -> list[str]:
     """Return the id of the face that each row is about, "" where none: by box, or the only one.
 
     Raises:
@@ -56,5 +56,5 @@ def place_by_source(truth: pd.DataFrame, faces: pd.DataFrame, min_iou: float) ->
     only = faces.drop_duplicates("source", keep=False).set_index("source")["face_id"]
     boxed = truth[truth["x0"].notna()].assign(batch="", asked_id="")
     ids = truth["source"].map(only).where(truth["x0"].isna(), "").fillna("")
-    ids[boxed.index] = place_rows(boxed, everywhere, min_iou)
+    ids[boxed.index] = place_rows(boxed, everywhere)
     return ids.tolist()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from faceloop.base.digest import sha256_of
+from faceloop.base.code import sha256_of
 from faceloop.commands.exchange.said import GivenLabel, LabelFile
 from faceloop.faces.media import PHOTO_SUFFIXES
 from faceloop.labels.columns import NOT_A_FACE, UNSURE

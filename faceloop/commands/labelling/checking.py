@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from faceloop.sampling.diverse_strategies import COMPONENTS
 from faceloop.sampling.params import SampleDiverse
 from faceloop.statistics.clustering import cluster_points, principal_components
 
@@ -14,13 +15,13 @@ def order_alike(
     Args:
         labels: int of shape (n,).
         features: float32 of shape (n, d).
-        settings: how many components and clusters a label's faces are laid out by.
+        settings: how many clusters a label's faces are laid out by.
         seed: of PCA and k-means.
     """
     ordered = [np.array([], dtype=int)]
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
-        points = principal_components(features[rows], settings.pca_components)
+        points = principal_components(features[rows], COMPONENTS)
         clusters, distances = cluster_points(points, settings.clusters, seed)
         ordered.append(rows[np.lexsort((distances, clusters))])
     return np.concatenate(ordered)

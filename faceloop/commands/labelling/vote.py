@@ -12,6 +12,7 @@ from faceloop.base.tables import as_table
 from faceloop.commands.rounds.state import next_step, read_state
 from faceloop.crops.boxes import BOX, boxes_of, iou, match_boxes
 from faceloop.labels.columns import NOT_A_FACE, VOTES
+from faceloop.labels.placing import MIN_IOU
 from faceloop.labels.vote_files import check_label, read_rows, with_votes, write_votes
 
 TRUTH = {"source": "str", "frame": "Int64", **dict.fromkeys(BOX, "Float64"), "label": "str"}
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     if state.queue.empty:
         raise FaceloopError(f"{state.candidate} has no queue yet: run 'faceloop next'")
     truth = read_truth(arguments.truth, state.settings.classes)
-    labels = label_by_truth(state.queue, truth, state.settings.merge_labels.min_iou)
+    labels = label_by_truth(state.queue, truth)
     votes = pd.DataFrame(
         {
             "asked_id": state.queue["asked_id"],
@@ -75,13 +76,12 @@ def read_truth(path: Path, classes: Sequence[str]) -> pd.DataFrame:
         raise FaceloopError(f"{path}: frame and box must be numbers: {error}") from error
 
 
-def label_by_truth(queue: pd.DataFrame, truth: pd.DataFrame, min_iou: float) -> pd.Series:
+def label_by_truth(queue: pd.DataFrame, truth: pd.DataFrame) -> pd.Series:
     """Return the true label of each queued face, or "" where the truth has none for it.
 
     Args:
         queue: columns source, frame, x0, y0, x1, y1.
         truth: the same columns and label; a row without a box speaks for its whole source.
-        min_iou: least overlap of a face's box with its truth's.
     """
     whole = truth[truth["x0"].isna()].drop_duplicates("source").set_index("source")["label"]
     labels = queue["source"].map(whole.to_dict().get).astype("str").fillna("")
@@ -90,6 +90,6 @@ def label_by_truth(queue: pd.DataFrame, truth: pd.DataFrame, min_iou: float) -> 
     for key, faces in queue.assign(frame=queue["frame"].fillna(-1)).groupby(["source", "frame"]):
         there = by_place.get(key)
         if there is not None:
-            for row, column in match_boxes(iou(boxes_of(faces), boxes_of(there)), min_iou):
+            for row, column in match_boxes(iou(boxes_of(faces), boxes_of(there)), MIN_IOU):
                 labels[faces.index[row]] = there["label"].iloc[column]
     return labels

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from faceloop.base.digest import sha256_of
+from faceloop.base.code import sha256_of
 from faceloop.commands.release.dataset import COLUMNS
 
 CONTEXT = {

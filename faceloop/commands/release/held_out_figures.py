@@ -8,10 +8,10 @@ import pandas as pd
 
 from faceloop.commands.release.model_facts import Certain
 from faceloop.evaluation.comparison import errors, estimates_of
-from faceloop.evaluation.params import Evaluation
 from faceloop.statistics.confusion import confusion_by_group, figures
 from faceloop.statistics.estimates import Estimate
 from faceloop.statistics.intervals import Error, deviation, share_estimate
+from faceloop.statistics.params import Intervals
 from faceloop.statistics.resampling import bootstrap_confusions
 
 LEAST_FACES = 20  # fewer say more about the people in them than about the model
@@ -38,7 +38,7 @@ class SourceEstimates(NamedTuple):
 
 
 def class_figures(
-    faces: pd.DataFrame, n_classes: int, settings: Evaluation, rng: np.random.Generator
+    faces: pd.DataFrame, n_classes: int, settings: Intervals, rng: np.random.Generator
 ) -> list[ClassEstimates]:
     """Return precision, recall and F1 of each class, with group-bootstrap intervals.
 
@@ -98,7 +98,7 @@ def figures_by_value(
     faces: pd.DataFrame,
     kinds: pd.DataFrame,
     n_classes: int,
-    settings: Evaluation,
+    settings: Intervals,
     rng: np.random.Generator,
 ) -> Iterator[SourceEstimates]:
     """Yield accuracy and macro-F1 for each kind of source; those of few faces are left out.

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from faceloop.balance.class_shares import RandomLabels, class_means
-from faceloop.base.digest import sha256_of
+from faceloop.base.code import sha256_of
 from faceloop.base.randomness import generator
 from faceloop.base.storage import write_array, write_record
 from faceloop.commands.release.contents import Contents

@@ -30,7 +30,7 @@ def model_card(contents: Contents, about: ModelFacts) -> str:
         sha256=about.embedder.sha256,
         crop_px=extraction.crop_px,
         margin=f"{extraction.margin:g}",
-        level=f"{contents.settings.eval_iteration.confidence:.0%}",
+        level=f"{contents.settings.intervals.confidence:.0%}",
         headline=_headline(contents),
         drawn=len(contents.drawn),
         groups=contents.drawn["group"].nunique(),
@@ -57,7 +57,7 @@ def _headline(contents: Contents) -> str:
 
 
 def _by_class(contents: Contents) -> str:
-    classes, settings = contents.settings.classes, contents.settings.eval_iteration
+    classes, settings = contents.settings.classes, contents.settings.intervals
     if contents.drawn.empty:
         return "There is no such face."
     rng = generator(contents.settings.seed, "model_card", contents.round)
@@ -94,7 +94,7 @@ def _threshold(certain: Certain | None, n: int) -> str:
 def _by_source(contents: Contents) -> str:
     kinds = kinds_of_source(contents.drawn, contents.settings.batches)
     rng = generator(contents.settings.seed, "model_card_by_source", contents.round)
-    settings, n_classes = contents.settings.eval_iteration, len(contents.settings.classes)
+    settings, n_classes = contents.settings.intervals, len(contents.settings.classes)
     rows = []
     for one in figures_by_value(contents.drawn, kinds, n_classes, settings, rng):
         rates = (figure(one.accuracy), figure(one.macro_f1))

@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from faceloop.base.digest import sha256_of
+from faceloop.base.code import sha256_of
 from faceloop.base.errors import FaceloopError
 from faceloop.commands.release.released_model import ReleasedModel
 from faceloop.crops.boxes import BOX
 from faceloop.crops.packs import decode_crop, encode_crop
 from faceloop.embedding.embedder import embedder_of
+from faceloop.embedding.rows import STORED_AS
 from faceloop.faces.extraction import find_faces, look
 from faceloop.faces.media import Unreadable, read_pictures
 from faceloop.model.head import p_columns, predict
@@ -66,8 +67,8 @@ class Classifier:
         """
         self.model = model
         for block in (model.extract_faces, model.embed):
-            check_precision(block.precision, model.embed.device)
-        device = pick_device(model.embed.device)
+            check_precision(block.precision, "auto")
+        device = pick_device("auto")
         self._mtcnn = load_mtcnn(model.extract_faces.min_face_px, device)
         network = load_network(model.embed.model, device)
         self._embedder = embedder_of(network, model.embed, model.extract_faces.margin, device)
@@ -122,7 +123,7 @@ class Classifier:
 
     def _with_probabilities(self, faces: Sequence[Face]) -> Iterator[dict[str, Any]]:
         features = self._embedder(np.stack([crop for _, crop in faces]))
-        stored = features.astype(self.model.embed.stored_as)
+        stored = features.astype(STORED_AS)
         names = p_columns(self.model.head.classes)
         for (row, _), p in zip(faces, predict(self.model.head, stored), strict=True):
             yield {name: row[name] for name in COLUMNS} | dict(zip(names, p.tolist(), strict=True))

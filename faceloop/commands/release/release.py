@@ -4,7 +4,7 @@ import argparse
 import shutil
 from pathlib import Path
 
-from faceloop.base.digest import sha256_of
+from faceloop.base.code import sha256_of
 from faceloop.base.errors import FaceloopError
 from faceloop.commands.release.contents import Contents, read_contents
 from faceloop.commands.release.croissant import write_croissant

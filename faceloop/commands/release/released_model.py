@@ -66,9 +66,9 @@ def read_release(folder: Path, embedder: Path | None) -> ReleasedModel:
     return ReleasedModel(
         about=about,
         head=head,
-        extract_faces=about.extract_faces.model_copy(update={"device": "auto"}),
+        extract_faces=about.extract_faces,
         embed=about.embed.model_copy(
-            update={"device": "auto", "model": _embedder(about.embed.model, folder, embedder)}
+            update={"model": _embedder(about.embed.model, folder, embedder)}
         ),
         calibration=calibration,
         thin=thin,

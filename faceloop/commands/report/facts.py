@@ -61,14 +61,13 @@ class Facts(NamedTuple):
     sheet: list[Row]
 
 
-def read_facts(state: State, base: str | None, faces: bool, shown: int) -> Facts:
+def read_facts(state: State, base: str | None, faces: bool) -> Facts:
     """Read the facts of the round as it stands.
 
     Args:
         state: of the project.
         base: a commit to compare with, or None.
         faces: whether to show crops.
-        shown: how many a reason.
 
     Raises:
         FaceloopError: figures or crops are missing, or git does not know `base`.
@@ -91,7 +90,7 @@ def read_facts(state: State, base: str | None, faces: bool, shown: int) -> Facts
         curve_chart=curve_chart(curve, metric, settings.gate.target) if curve else "",
         costs=costs_of(state.said.votes),
         changes=changes_since(commit_of(base), base) if base else None,
-        sheet=contact_sheet(state.queue, shown) if faces else [],
+        sheet=contact_sheet(state.queue) if faces else [],
     )
 
 

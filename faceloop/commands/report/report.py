@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if not state.is_judged:
         raise FaceloopError("the figures are older than labels or params: run 'dvc repro'")
-    report = read_facts(state, arguments.base, wanted.faces, wanted.faces_shown)
+    report = read_facts(state, arguments.base, wanted.faces)
     for path, text in ((out, as_html(report)), (out.with_suffix(".md"), as_markdown(report))):
         with replacing(path) as partial:
             partial.write_text(text, encoding="utf-8", newline="\n")

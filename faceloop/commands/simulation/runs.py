@@ -99,7 +99,7 @@ def _claim(out: Path, simulation: Simulation) -> None:
     digest = hashlib.sha256()
     for values in data:
         digest.update(np.ascontiguousarray(values).tobytes())
-    params = settings.model_dump(include=set(BLOCKS), exclude={"sample_diverse": {"cold_start"}})
+    params = settings.model_dump(include=set(BLOCKS))
     known = {"classes": classes, "plan": plan._asdict(), "params": params}
     what = {"data": digest.hexdigest(), **known}
     path = out / "simulation.json"

@@ -13,8 +13,7 @@ from faceloop.model.head import Head, predict
 from faceloop.sampling.diverse_strategies import Sample, pick_diverse
 from faceloop.sampling.params import split_strategy
 from faceloop.sampling.uncertainty import most_uncertain, score
-from faceloop.sampling.validation import draw_groups, stratified_sample
-from faceloop.statistics.clustering import cluster_points, principal_components
+from faceloop.sampling.validation import draw_groups, strata_of, stratified_sample
 
 WHOLE_POOL = "whole pool"
 
@@ -149,9 +148,7 @@ def _validation(
     frame = unseen[lent]
     strata = np.zeros(len(frame), dtype=int)
     if len(frame) > size:
-        seed = int(rng.integers(2**31))
-        points = principal_components(data.features[frame], wanted.pca_components)
-        strata, _ = cluster_points(points, wanted.strata, seed)
+        strata = strata_of(data.features[frame], int(rng.integers(2**31)))
     return frame[stratified_sample(strata, size, rng)]
 
 
