@@ -19,10 +19,11 @@ from ruamel.yaml import YAML
 from demo.batch import SHARES, deal_labels
 from demo.person import sample_person
 from demo.scene import draw_photo
-from faceloop.base.storage import EMBEDDINGS_DIR, FACES_DIR, write_array, write_parquet
+from faceloop.base.storage import EMBEDDINGS_DIR, FACES_DIR, write_parquet
 from faceloop.base.tables import as_table
 from faceloop.crops.face_table import FACES, LANDMARKS, PLACE
 from faceloop.crops.packs import crops_path, encode_crop, write_crops
+from faceloop.embedding.rows import write_array
 from faceloop.labels.columns import ASKED, VOTES
 from faceloop.labels.vote_files import read_queue, write_queue, write_votes
 

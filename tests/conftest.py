@@ -29,13 +29,13 @@ from faceloop.base.storage import (
     EMBEDDINGS_DIR,
     FACES_DIR,
     LABELLED_DIR,
-    write_array,
     write_csv,
     write_parquet,
 )
 from faceloop.base.tables import as_table
 from faceloop.crops.face_table import FACES, LANDMARKS, PLACE, read_batch
 from faceloop.crops.packs import crops_path, with_places, write_crops
+from faceloop.embedding.rows import write_array
 from faceloop.evaluation import comparison, shadow
 from faceloop.faces.sources import PRELOAD
 from faceloop.model import fit_head

@@ -9,6 +9,7 @@ import yaml
 from clones import copy_project, sh
 
 from faceloop.commands import cli
+from faceloop.commands.repository import verify
 from faceloop.commands.repository.lock import stages_of_other_params
 
 DAG = {"stages": {"embed": {"cmd": "x"}, "gate": {"cmd": "x"}, "sample_diverse": {"cmd": "x"}}}
@@ -102,3 +103,9 @@ def test_no_param_reaches_a_shell(tmp_path: Path, key: str, value: str) -> None:
     (tmp_path / "params.yaml").write_text(params, encoding="utf-8")
     sh("dvc repro", tmp_path, exit_code=255)
     assert not list(tmp_path.rglob("PWNED"))
+
+
+def test_verify_tells_of_code_that_engine_yaml_does_not_name(locked: Any) -> None:
+    (finding,) = verify.stale_findings(has_data=True)
+    assert finding.startswith("engine.yaml: of other code (") and "base" in finding
+    assert "faceloop engine" in finding

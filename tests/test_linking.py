@@ -17,7 +17,6 @@ from faceloop.base.storage import (
     read_csv,
     read_json,
     read_parquet,
-    write_array,
     write_parquet,
 )
 from faceloop.base.tables import as_table
@@ -27,6 +26,7 @@ from faceloop.crops.packs import encode_crop
 from faceloop.duplicates import neighbours
 from faceloop.duplicates.linking import INNER_PX, SMALL_PX, likeness, link_copies
 from faceloop.duplicates.neighbours import Pairs, cells, near_pairs
+from faceloop.embedding.rows import write_array
 from faceloop.pool.labelled import DUPLICATES, LABELLED
 from faceloop.pool.open_faces import open_pool
 from faceloop.pool.queue import QUEUE

@@ -12,9 +12,10 @@ from conftest import CLASSES, Project, face_rows, lay_crops
 from PIL import Image
 
 from benchmarks.processors import BATCH, DECIDED, PROCESSORS, TRUTH, decide_on, differing, draw
-from faceloop.base.storage import EMBEDDINGS_DIR, write_array
+from faceloop.base.storage import EMBEDDINGS_DIR
 from faceloop.crops.boxes import BOX
 from faceloop.crops.packs import encode_crop
+from faceloop.embedding.rows import write_array
 
 pytestmark = pytest.mark.skipif(
     platform.machine().lower() not in ("x86_64", "amd64"),

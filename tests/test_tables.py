@@ -14,7 +14,6 @@ from faceloop.base.storage import (
     read_csv,
     read_json,
     read_record,
-    write_array,
     write_csv,
     write_json,
     write_parquet,
@@ -23,7 +22,7 @@ from faceloop.base.storage import (
 from faceloop.base.tables import as_table, stacked
 from faceloop.commands.settings import read_settings
 from faceloop.crops.face_table import FACES, read_batch, read_batch_rows, read_faces
-from faceloop.embedding.rows import writing_rows
+from faceloop.embedding.rows import write_array, writing_rows
 from faceloop.pool import features
 from faceloop.pool.features import StoredEmbeddings, embedding_width, read_embeddings, read_features
 from faceloop.pool.labelled import LABELLED

@@ -5,7 +5,6 @@ import math
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
@@ -131,9 +130,3 @@ def read_parquet(path: Path, columns: list[str] | None = None, filters: Any = No
     except ValueError as error:  # Arrow's are
         reason = str(error).splitlines()[0]
         raise FaceloopError(f"{path}: {reason}; run 'dvc repro' or 'dvc pull'") from error
-
-
-def write_array(array: np.ndarray, path: Path) -> None:
-    """Write one array as `.npy`."""
-    with replacing(path) as partial, partial.open("wb") as file:
-        np.save(file, array, allow_pickle=False)

@@ -59,3 +59,9 @@ def writing_rows(path: Path, n: int, dtype: str) -> Iterator[RowWriter]:
         writer = RowWriter(file, n, dtype)
         yield writer
         writer.close()
+
+
+def write_array(array: np.ndarray, path: Path) -> None:
+    """Write one array as `.npy`."""
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.save(file, array, allow_pickle=False)

@@ -9,11 +9,12 @@ import numpy as np
 from faceloop.balance.class_shares import RandomLabels, class_means
 from faceloop.base.code import sha256_of
 from faceloop.base.randomness import generator
-from faceloop.base.storage import write_array, write_record
+from faceloop.base.storage import write_record
 from faceloop.commands.release.contents import Contents
 from faceloop.commands.release.held_out_figures import certain_above
 from faceloop.commands.release.model_facts import CalibrationFacts, EmbedderFacts, ModelFacts
 from faceloop.commands.release.onnx_head import onnx_of
+from faceloop.embedding.rows import write_array
 from faceloop.model.head import p_columns
 from faceloop.model.head_files import MODELS_DIR
 from faceloop.weights.loading import weights_path

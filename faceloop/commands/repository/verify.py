@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from faceloop.base.code import ENGINE, digests, recorded_digests
 from faceloop.base.errors import FaceloopError
 from faceloop.commands.repository.dvc import run_dvc, stages_to_run, stale_stages
 from faceloop.commands.repository.git import run_git, uncommitted
@@ -108,6 +109,10 @@ def git_findings() -> list[str]:
 
 def stale_findings(has_data: bool) -> list[str]:
     """Return the stages that dvc.lock is behind of."""
+    recorded = recorded_digests()
+    if other := [name for name, digest in digests().items() if recorded.get(name) != digest]:
+        names = ", ".join(other)
+        return [f"{ENGINE}: of other code ({names}): faceloop engine, dvc repro, then commit"]
     stale = stale_stages() if has_data else stages_to_run()
     if not stale:
         return []
