@@ -52,6 +52,18 @@ def test_share_0_holds_out_nothing() -> None:
     assert draw_overfit_groups(old_faces(), 0.0, 1, 1, CLASSES) == set()
 
 
+def test_a_photo_with_a_class_that_lacks_none_is_taken_for_the_one_that_does() -> None:
+    old = pd.DataFrame({"group": list("ppqqrrss"), "label": list("abababab")}, dtype="str")
+    old = pd.concat([old, pd.DataFrame({"group": ["t", "t"], "label": ["a", "c"]}, dtype="str")])
+    assert len(draw_overfit_groups(old, 0.2, 1, 1, CLASSES)) == 1
+
+
+def test_all_faces_of_a_photo_that_is_taken_count() -> None:
+    old = pd.DataFrame({"group": list("ppqqrrsstt"), "label": "a"}, dtype="str")
+    for share, groups in ((0.2, 1), (0.4, 2), (0.5, 3)):
+        assert len(draw_overfit_groups(old, share, 1, 1, CLASSES)) == groups
+
+
 def test_no_old_face_gives_no_set() -> None:
     assert draw_overfit_groups(old_faces().iloc[:0], 0.2, 1, 1, CLASSES) == set()
 
