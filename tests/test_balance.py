@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from faceloop.balance.balance_figures import BalanceFigures, BatchFigures
-from faceloop.balance.batch_balance import MIN_RANDOM, balance_of
+from faceloop.balance.batch_balance import MIN_RANDOM, balance_of, coverage
 from faceloop.balance.batch_faces import (
     BatchFaces,
     chance_weights,
@@ -18,7 +18,7 @@ from faceloop.balance.class_shares import RandomLabels
 from faceloop.balance.coverage import nearest_distance, typical_distance
 from faceloop.balance.known_sources import read_sources
 from faceloop.balance.params import Wanted
-from faceloop.balance.targets import against_targets
+from faceloop.balance.targets import against_targets, target_verdict
 from faceloop.base.errors import FaceloopError
 from faceloop.base.storage import METRICS_DIR, read_record
 from faceloop.commands import cli
@@ -171,6 +171,70 @@ def test_typical_distance_is_within_clusters_and_not_between() -> None:
     x = np.eye(2, 8)[np.arange(100) % 2] + rng.normal(scale=0.02, size=(100, 8))
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     assert 0 < typical_distance(x.astype(np.float32), 2, rng) < 0.02
+
+
+def at_degrees(*degrees: float) -> np.ndarray:
+    radians = np.radians(degrees)
+    return np.column_stack([np.cos(radians), np.sin(radians)]).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "apart"), [((5,), 0), ((0, 20), 20), ((0, 10, 40), 30), ((7, 7, 7, 7), 0)]
+)
+def test_the_typical_distance_of_a_few_faces(degrees: tuple[float, ...], apart: float) -> None:
+    """Of three, each beside the next, the median is the middle one."""
+    for seed in range(5):
+        found = typical_distance(at_degrees(*degrees), 1, np.random.default_rng(seed))
+        assert found == pytest.approx(1 - np.cos(np.radians(apart)), abs=2e-6)
+
+
+def test_far_is_further_than_the_typical_distance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """30 degrees are typical: of 15, 25 and 55 from the labelled face, one is far."""
+    known = pd.DataFrame({"group": list("abc"), "label": ""})
+    some = BatchFaces(known, np.arange(3), at_degrees(0, 10, 40), np.zeros((3, 2)))
+    monkeypatch.setattr("faceloop.balance.batch_balance.CLUSTERS", 1)
+    found = coverage(some, at_degrees(-15), INTERVALS, np.random.default_rng(0))
+    assert found is not None and found.far.value == pytest.approx(1 / 3)
+    assert coverage(some, at_degrees(), INTERVALS, np.random.default_rng(0)) is None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.25, 0.75, "met"),
+        (0.6, 0.7, "met"),
+        (0.1, 0.6, "open"),
+        (0.6, 0.9, "open"),
+        (0.1, 0.25, "open"),
+        (0.75, 0.9, "open"),
+        (0.1, 0.24, "skewed"),
+        (0.76, 0.9, "skewed"),
+    ],
+)
+def test_an_interval_that_touches_the_tolerance_is_no_skew(
+    low: float, high: float, verdict: str
+) -> None:
+    assert target_verdict(low, high, 0.5, 0.25) == verdict
+
+
+def test_just_as_many_as_are_needed_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("faceloop.balance.batch_balance.MIN_RANDOM", 5)
+    five = RandomLabels(*(part[:5] for part in SURE))
+    found = report(batch([""] * 5 + ["no"] * 5, ["fr"] * 5 + ["de"] * 5), five)
+    assert found.reason is None and found.batch is not None and found.pool is not None
+    assert set(found.columns["country"].values) == {"fr", "de"}
+    assert found.columns["country"].values["fr"].classes is not None
+    four = RandomLabels(*(part[:4] for part in SURE))
+    assert report(batch([""] * 40, ["fr"] * 40), four).batch is None
+    assert report(batch([""] * 4, ["fr"] * 4)).batch is None
+
+
+@pytest.mark.parametrize("n_groups", [1, 2, 4, 10])
+def test_a_share_seen_in_few_photos_reaches_to_the_rule_of_three(n_groups: int) -> None:
+    one = batch([""] * 20, ["fr"] * 20)
+    found = report(one._replace(faces=one.faces.assign(group=np.arange(20) % n_groups)))
+    assert found.pool is not None
+    assert found.pool["yes"].low == pytest.approx(max(1 + np.log(0.05) / n_groups, 0), abs=1e-6)
 
 
 # the stage and the commands

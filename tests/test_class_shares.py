@@ -219,6 +219,26 @@ def test_intervals_hold_the_truth_in_nine_of_ten_skewed_batches_and_raw_ones_do_
     assert raw_held < 0.7
 
 
+def test_class_means_are_those_of_its_faces_and_one_face_that_is_any() -> None:
+    random = RandomLabels(
+        np.array([[0.8, 0.2], [0.4, 0.6]]), np.array([0, 1]), np.arange(2), np.array([1.0, 2.0])
+    )
+    (found,) = class_means(random, 0, np.random.default_rng(0))
+    np.testing.assert_allclose(found, [[1.3 / 2, 0.7 / 2], [1.3 / 3, 1.7 / 3]])
+
+
+@pytest.mark.parametrize("replicates", [0, 1, 2, 50, 51])
+@pytest.mark.parametrize("n_groups", [1, 2, 4])
+def test_totals_are_weighed_sums_by_group_in_a_loop(replicates: int, n_groups: int) -> None:
+    groups, values = np.arange(8) % n_groups, np.arange(16.0).reshape(8, 2)
+    found = totals(values, groups, replicates, np.random.default_rng(5))
+    rng = np.random.default_rng(5)
+    weights = [np.ones(n_groups), *(rng.exponential(size=n_groups) for _ in range(replicates))]
+    rows = list(zip(groups, values, strict=True))
+    expected = [sum(one[group] * row for group, row in rows) for one in weights]
+    np.testing.assert_allclose(found, expected)
+
+
 def test_a_single_group_of_faces_tells_next_to_nothing() -> None:
     p = np.repeat(np.eye(3), [60, 40, 0], axis=0)
     draws = shares_as_predicted(

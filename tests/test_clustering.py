@@ -99,6 +99,34 @@ def test_seeds_are_points_and_far_from_each_other() -> None:
     assert (squared_distances(found, found) + 100 * np.eye(4)).min() > 20
 
 
+def test_a_point_without_weight_is_no_seed_however_far() -> None:
+    points, weights = np.array([[0.0], [1.0], [100.0]]), np.array([1.0, 1.0, 0.0])
+    for seed in range(10):
+        found = seeds(points, weights, 2, np.random.default_rng(seed))
+        assert sorted(found[:, 0]) == [0, 1]
+
+
+def test_of_a_few_points_drawn_the_one_that_leaves_the_least_spread_is_a_seed() -> None:
+    rng = np.random.default_rng(3)
+    points, weights = rng.normal(size=(30, 2)), rng.random(30)
+
+    def spread(chosen: list[int]) -> list[float]:
+        return [min(((one - points[at]) ** 2).sum() for at in chosen) for one in points]
+
+    def drawn(chances: np.ndarray, draw: float) -> int:
+        return next(at for at in range(30) if draw * chances.sum() < chances[: at + 1].sum())
+
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        chosen = [drawn(weights, rng.random())]
+        for _ in range(4):
+            left = weights * spread(chosen)
+            some = [drawn(left, chance) for chance in rng.random(2 + int(np.log(5)))]
+            chosen.append(min(some, key=lambda at: weights @ spread([*chosen, at])))  # noqa: B023
+        found = seeds(points, weights, 5, np.random.default_rng(seed))
+        np.testing.assert_allclose(found, points[chosen])
+
+
 def test_equal_points_fill_one_cluster() -> None:
     labels, distances = cluster_points(np.ones((9, 3)), 4, seed=0)
     assert len(set(labels)) == 1 and not distances.any()

@@ -5,7 +5,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from faceloop.sampling.diverse_strategies import NEIGHBOURS, STRATEGIES, Sample, pick_diverse
+from faceloop.sampling.diverse_strategies import (
+    NEIGHBOURS,
+    STRATEGIES,
+    Sample,
+    neighbour_distance,
+    pick_diverse,
+)
 from faceloop.sampling.diversity import spherical_cluster
 from faceloop.sampling.params import DIVERSITY, SampleDiverse
 
@@ -70,6 +76,24 @@ def test_the_size_is_exact_or_all_there_is(strategy: str, n: int) -> None:
 def test_the_pick_does_not_depend_on_the_order_of_the_faces(strategy: str) -> None:
     sample = faces(60)
     assert set(picked(strategy, sample, 15)) == set(picked(strategy, by_id(sample), 15))
+
+
+@pytest.mark.parametrize("n", [1, 2, 4, NEIGHBOURS + 1, NEIGHBOURS + 9])
+def test_a_neighbour_distance_is_the_mean_to_the_nearest_few(n: int) -> None:
+    points = np.random.default_rng(0).normal(size=(n, 3))
+    expected = []
+    for at, one in enumerate(points):
+        others = sorted(np.linalg.norm(one - other) for other in np.delete(points, at, axis=0))
+        expected.append(np.mean(others[:NEIGHBOURS]) if others else 0)
+    # A point's distance to itself is 0 but for the root of what rounding leaves.
+    np.testing.assert_allclose(neighbour_distance(points), expected, atol=1e-4)
+
+
+def test_badge_never_picks_one_of_several_equal_faces_twice() -> None:
+    for seed in range(20):
+        one = faces(1, seed=seed)
+        equal = Sample(np.arange(6).astype(str), *(np.repeat(part, 6, axis=0) for part in one[1:]))
+        assert len(set(picked("badge", equal, 5, seed))) == 5
 
 
 @ALL

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from faceloop.sampling.diversity import even_quotas, heart_edge_chance, split_quotas
+from faceloop.sampling.diversity import (
+    even_quotas,
+    heart_edge_chance,
+    spherical_cluster,
+    split_quotas,
+)
 from faceloop.sampling.params import SampleDiverse
 
 SHARES = (0.4, 0.4, 0.2)
@@ -71,6 +76,17 @@ def test_split_quotas_add_up_both_ways(shares: tuple[float, ...]) -> None:
         np.testing.assert_array_equal(counts.sum(axis=1), quotas)
         assert np.abs(counts.sum(axis=0) - np.array(shares) * quotas.sum()).max() <= 1
         assert (counts >= 0).all() and not counts[:, np.array(shares) == 0].any()
+
+
+def test_a_distance_is_one_less_the_cosine_to_the_mean_direction() -> None:
+    degrees = np.array([0.0, 10.0, 40.0, 180.0, 190.0])
+    features = np.column_stack([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))])
+    labels, distances = spherical_cluster(features * np.arange(1, 6)[:, None], 2, seed=0)
+    assert len(set(labels[:3])) == len(set(labels[3:])) == 1 and labels[0] != labels[4]
+    for name in labels[[0, 4]]:
+        total = features[labels == name].sum(axis=0)
+        expected = 1 - features[labels == name] @ total / np.linalg.norm(total)
+        np.testing.assert_allclose(distances[labels == name], expected, atol=1e-8)
 
 
 def test_five_faces_a_cluster_split_two_two_one() -> None:

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.stats import t
 from sklearn.metrics import (
     accuracy_score,
     balanced_accuracy_score,
@@ -27,7 +28,7 @@ from faceloop.evaluation.comparison import (
     reliability,
 )
 from faceloop.evaluation.evaluation_figures import Comparison
-from faceloop.statistics.intervals import deviation, difference_interval, share_interval
+from faceloop.statistics.intervals import Error, deviation, difference_interval, share_interval
 from faceloop.statistics.params import Intervals
 from faceloop.statistics.resampling import bootstrap_confusions, lend_faces, swap_test
 
@@ -113,6 +114,74 @@ def test_a_mean_over_classes_knows_its_error_no_better_than_the_class_that_makes
     assert 2 < found["balanced_accuracy"].freedom < 5
     assert 2 < found["macro_f1"].freedom < 5
     assert found["accuracy"].freedom == 52
+
+
+@pytest.mark.parametrize("metric", ["macro_f1", "balanced_accuracy"])
+def test_a_class_is_known_by_the_groups_that_tell_of_it(metric: str) -> None:
+    """F1 hangs on a class's faces and on those taken for it, recall on its faces alone."""
+    cells = {(0, 0): 22, (0, 1): 3, (1, 1): 21, (1, 0): 4, (2, 2): 2, (2, 0): 1}
+    truth, said = (np.repeat(one, list(cells.values())) for one in zip(*cells, strict=True))
+    counts = confusion_by_group(truth, said, np.arange(53), 3)
+    (draws,) = bootstrap_confusions([counts], 500, np.random.default_rng(0))
+    lent = lend_faces(draws, np.random.default_rng(1))
+    v, tell = [], []
+    for at in range(3):
+        hits, true, taken = lent[:, at, at], lent[:, at].sum(axis=1), lent[:, :, at].sum(axis=1)
+        f1 = metric == "macro_f1"
+        v.append(np.var(2 * hits / (true + taken) if f1 else hits / true))
+        tell.append(int(((truth == at) | ((said == at) & f1)).sum()))
+    expected = sum(v) ** 2 / sum(one**2 / (n - 1) for one, n in zip(v, tell, strict=True))
+    found = errors(draws, counts, np.random.default_rng(1))
+    assert found[metric].freedom == pytest.approx(expected)
+
+
+def test_crowded_groups_give_no_more_freedom_than_there_are_groups() -> None:
+    truth = np.tile([0, 0, 1, 1, 2, 2], 4)
+    groups, said = np.repeat(np.arange(4), 6), truth.copy()
+    said[[0, 8, 16, 17]] += 1
+    said %= 3
+    counts = confusion_by_group(truth, said, groups, 3)
+    (draws,) = bootstrap_confusions([counts], 200, np.random.default_rng(0))
+    found = errors(draws, counts, np.random.default_rng(1))
+    assert {one.freedom for one in found.values()} == {3.0}
+
+
+def test_the_error_of_accuracy_lends_no_faces() -> None:
+    counts = np.zeros((4, 2, 2))
+    counts[[0, 1], 0, 0] = counts[[2, 3], 1, 0] = 1  # two right, two wrong
+    (draws,) = bootstrap_confusions([counts], 300, np.random.default_rng(0))
+    times = np.random.default_rng(0).multinomial(4, [1 / 4] * 4, size=300)
+    expected = np.std([(one[0] + one[1]) / 4 for one in times]) * np.sqrt(4 / 3)
+    found = errors(draws, counts, np.random.default_rng(1))["accuracy"]
+    assert found == pytest.approx((expected, 3))
+
+
+@pytest.mark.parametrize("n", [1, 2, 4])
+def test_a_few_groups_all_right_have_wilsons_interval_with_t(n: int) -> None:
+    zeros, p = np.zeros(n, int), np.tile([0.9, 0.1], (n, 1))
+    found = compare(
+        PairedPredictions(zeros, np.arange(n), p, p), ["a", "b"], SETTINGS, np.random.default_rng(0)
+    )
+    assert (found.n, found.groups) == (n, n)
+    assert found.accepted is not None and found.delta is not None
+    t2 = t.ppf(0.95, max(n - 1, 1)) ** 2
+    accuracy, delta = found.accepted.accuracy, found.delta.accuracy
+    assert (accuracy.value, accuracy.low, accuracy.high) == pytest.approx((1, n / (n + t2), 1))
+    half = min(np.sqrt(2 * t2) / n, 1)
+    assert (delta.value, delta.low, delta.high) == pytest.approx((0, -half, half))
+    assert (delta.p_gain, delta.p_loss) == (1, 1)
+
+
+def test_two_faces_of_two_classes_tell_the_shares_with_one_degree_of_freedom() -> None:
+    p = np.eye(2)
+    some = PairedPredictions(np.array([0, 1]), np.array([0, 1]), p, p)
+    found = compare(some, ["a", "b"], SETTINGS, np.random.default_rng(0))
+    times = np.random.default_rng(0).multinomial(2, [1 / 2] * 2, size=200)
+    error = Error(float(np.std(times[:, 0] / 2)) * np.sqrt(2), 1)
+    expected = share_interval(0.5, error, 2, 0.9)
+    assert found.class_shares is not None
+    for share in found.class_shares.values():
+        assert (share.value, share.low, share.high) == pytest.approx((0.5, *expected))
 
 
 def test_compare_gives_points_intervals_and_chances() -> None:
@@ -235,6 +304,14 @@ def test_calibration_error_equals_the_definition(bins: int) -> None:
             expected += inside.mean() * gap
     found = expected_calibration_error(some.truth, some.candidate, bins)
     assert found == pytest.approx(expected)
+
+
+def test_full_confidence_is_in_the_last_bin() -> None:
+    p = np.array([[1.0, 0.0], [0.9, 0.1], [0.5, 0.5]])
+    table = reliability(np.array([0, 1, 0]), p, 5)
+    assert table["faces"].tolist() == [1, 2]
+    assert table["confidence"].tolist() == pytest.approx([0.5, 0.95])
+    assert table["accuracy"].tolist() == [1, 0.5]
 
 
 def test_certain_and_right_is_perfectly_calibrated() -> None:

@@ -42,6 +42,35 @@ def test_classes_are_spread_about_as_evenly_as_groups_allow(seed: int) -> None:
     assert held_out.sum().max() - held_out.sum().min() <= 6
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_each_group_goes_where_its_classes_are_rarest_in_a_plain_loop(seed: int) -> None:
+    """Groups of 1 to 5 faces, the largest first; the smallest fold of those that are as good."""
+    rng = np.random.default_rng(seed)
+    groups = np.repeat(np.arange(14), rng.integers(1, 6, 14))
+    labels = rng.choice(3, size=len(groups), p=[0.6, 0.3, 0.1])
+    totals = np.bincount(labels, minlength=3)
+    chance = np.random.default_rng(seed).permutation(14).tolist()
+    order = sorted(chance, key=lambda group: -(groups == group).sum())
+    fold_of: dict[int, int] = {}
+    for group in order:
+        mine = labels[groups == group]
+        held = [labels[[fold_of.get(one) == fold for one in groups]] for fold in range(4)]
+        overlap = [
+            sum((inside == label).sum() / totals[label] for label in mine) for inside in held
+        ]
+        fold_of[group] = min(
+            range(4), key=lambda fold: (round(overlap[fold], 9), len(held[fold]), fold)
+        )
+    expected = [fold_of[group] for group in groups]
+    assert grouped_folds(labels, groups, 4, seed).tolist() == expected
+
+
+@pytest.mark.parametrize(("n", "folds"), [(1, 0), (2, 0), (3, 2), (4, 3), (9, 5)])
+def test_there_are_no_more_folds_than_faces_of_the_largest_class(n: int, folds: int) -> None:
+    labels = np.array([0] * (n - 1) + [1])  # one of the second class, if there are two
+    assert len(set(grouped_folds(labels, np.arange(n), 5, 0))) == folds
+
+
 def test_a_seed_gives_the_same_folds_and_another_seed_others() -> None:
     labels, groups = data(0)
     first = grouped_folds(labels, groups, 5, 1)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t
 from sklearn.metrics import cohen_kappa_score
 
 from faceloop.base.errors import FaceloopError
@@ -13,12 +14,14 @@ from faceloop.commands.settings import read_settings
 from faceloop.evaluation.comparison import PairedPredictions
 from faceloop.evaluation.evaluation_figures import PredictionAgreement
 from faceloop.evaluation.evidence import read_held_out, read_whole_batch
-from faceloop.evaluation.held_out import WholeBatch
+from faceloop.evaluation.held_out import WholeBatch, design_of, parts_of
 from faceloop.evaluation.whole_batch import prediction_agreement, whole_batch_figures
 from faceloop.model import head
 from faceloop.model.head import Head
 from faceloop.pool.labelled import LABELLED
+from faceloop.statistics.confusion import figures
 from faceloop.statistics.params import Intervals
+from faceloop.statistics.resampling import lend_faces
 from stages import eval_iteration, eval_overfit, gate
 
 SETTINGS = Intervals(bootstrap=200, confidence=0.95)
@@ -139,6 +142,79 @@ def test_hard_faces_that_were_picked_still_count() -> None:
     assert found is not None
     assert found.accuracy.value == pytest.approx((40 + 300) / 400)
     assert found.accuracy.low < 0.85 < found.accuracy.high < 0.9
+
+
+@pytest.mark.parametrize("n", [1, 2, 4, 20])
+def test_of_a_few_faces_all_right_a_rate_of_three_in_n_is_not_ruled_out(n: int) -> None:
+    """10 known and right, 30 left: half of 3 / n of three quarters is the error of the whole."""
+    known = batch_of(np.zeros(10, int), np.eye(2)[[0] * 10], rest=30.0)
+    found = whole_batch_figures(judged(n, 0), known, HEAD, SETTINGS, np.random.default_rng(0))
+    assert found is not None and (found.known, found.rest, found.groups) == (10, 30, n)
+    assert found.accuracy.error == pytest.approx(1.5 / n * 30 / 40)
+    t2 = t.ppf(0.975, max(n - 1, 1)) ** 2
+    assert found.accuracy.value == found.accuracy.high == 1
+    assert found.accuracy.low == pytest.approx(n / (n + t2))
+
+
+def test_of_no_validation_face_there_is_no_figure_for_the_whole() -> None:
+    known = batch_of(np.zeros(10, int), np.eye(2)[[0] * 10], rest=30.0)
+    assert (
+        whole_batch_figures(judged(0, 0), known, HEAD, SETTINGS, np.random.default_rng(0)) is None
+    )
+
+
+def test_the_error_of_the_whole_is_of_the_rest_drawn_in_a_loop() -> None:
+    """Photos of 1 to 12 faces; the model is right on all faces of every other one."""
+    sizes, rest, n = np.arange(1, 13), 30.0, 12
+    groups = np.repeat(np.arange(n), sizes)
+    truth, right = groups // 2 % 2, groups % 2 == 0
+    p = np.eye(2)[np.where(right, truth, 1 - truth)]
+    validated = PairedPredictions(truth, groups, p, p)
+    batch = batch_of(np.array([0, 0, 1, 1]), np.eye(2)[[0, 1, 1, 1]], rest)
+    found = whole_batch_figures(validated, batch, HEAD, SETTINGS, np.random.default_rng(0))
+
+    rng, known = np.random.default_rng(0), np.array([[1.0, 1.0], [0.0, 2.0]])
+    draws = []
+    for times in rng.multinomial(n, [1 / n] * n, size=SETTINGS.bootstrap):
+        drawn = np.zeros((2, 2))
+        for one, said, count in zip(truth, p.argmax(axis=1), times[groups], strict=True):
+            drawn[one, said] += count
+        draws.append(drawn * rest / drawn.sum())
+    lent = lend_faces(np.array(draws), rng, 1.5 * rest / sizes.sum())
+    accuracies = [np.trace(known + draw) / (4 + rest) for draw in draws]
+    of_lent = [figures(known + draw)["macro_f1"] for draw in lent]
+    assert found is not None
+    unbiased = np.sqrt(n / (n - 1))
+    assert found.accuracy.error == pytest.approx(np.std(accuracies) * unbiased)
+    assert found.macro_f1.error == pytest.approx(np.std(of_lent) * unbiased)
+
+
+def test_faces_drawn_less_often_stand_for_more() -> None:
+    drawn = pd.DataFrame({"inclusion_probability": [0.1, 0.2, 0.4], "cluster": [0, 1, 1]})
+    found = design_of(drawn)
+    assert found.weights == pytest.approx(np.array([4, 2, 1]) * 3 / 7)
+    assert found.strata is not None and found.strata.tolist() == [0, 1, 1]
+    assert design_of(drawn.assign(cluster=[0, np.nan, 1])).strata is None
+    imported = drawn.assign(inclusion_probability=[0.1, np.nan, 0.4])
+    for none in (imported, drawn[:0]):
+        assert design_of(none) == (None, None)
+
+
+def test_a_batch_is_what_was_known_and_what_the_validation_stands_for() -> None:
+    """a and its copy b were both asked before; of two validated now one is unsure; e to h left."""
+    faces = pd.DataFrame({"face_id": list("abcdefghi"), "duplicate_of": None})
+    faces.loc[[1, 8], "duplicate_of"] = ["a", "e"]  # b of a, i of e
+    rows = [("a", 0, "train", "x"), ("b", 0, "train", "x"), ("c", 1, "validation", "y")]
+    rows += [("d", 1, "validation", "unsure")]
+    labelled = pd.DataFrame(rows, columns=["face_id", "round", "purpose", "label"])
+    labelled["round"] = "o00-i0" + labelled["round"].astype(str)
+    known, rest, unlabelled = parts_of(faces, labelled, "o00-i01", ["x", "y"])
+    assert known["face_id"].tolist() == ["a", "b"]
+    assert rest == (7 - 1) / 2
+    assert "".join(faces.loc[unlabelled, "face_id"]) == "efgh"
+    of_copy = labelled.assign(face_id=["a", "b", "c", "i"])
+    assert "".join(faces.loc[parts_of(faces, of_copy, "o00-i01", ["x"])[2], "face_id"]) == "dfgh"
+    assert parts_of(faces, labelled[:2], "o00-i01", ["x", "y"]).rest == 0
 
 
 def test_what_is_known_is_not_sampled() -> None:

@@ -158,6 +158,27 @@ def test_weaker_strengths_are_left_untried_once_the_loss_has_risen_twice() -> No
     assert fit.scores["l2"].tolist() == strengths[:3] and fit.head.l2 == 10.0
 
 
+def test_a_loss_that_has_risen_but_once_is_followed_further() -> None:
+    features, labels, groups = data()
+    strengths = [10.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003]
+    alone = [fit_head(features, labels, groups, strengths=[l2]).scores for l2 in strengths]
+    losses = [float(one["log_loss"].iloc[0]) for one in alone]
+    risen = [at for at in range(2, 7) if losses[at - 2] < losses[at - 1] < losses[at]]
+    assert losses[1] < losses[0] and risen, "it falls, and then it rises"
+    fit = fit_head(features, labels, groups, strengths=strengths)
+    assert fit.scores["log_loss"].tolist() == losses[: risen[0] + 1]
+
+
+def test_the_held_out_loss_weighs_only_classes_that_are_there() -> None:
+    features, labels, groups = data()
+    kept = labels < 2
+    features, labels, groups = features[kept], labels[kept], groups[kept]
+    fit = fit_head(features, labels, groups, strengths=[0.1])
+    losses = -np.log(fit.out_of_fold[np.arange(len(labels)), labels])
+    expected = np.mean([losses[labels == at].mean() for at in range(2)])
+    assert fit.scores["log_loss"].iloc[0] == pytest.approx(expected, abs=2e-4)
+
+
 def test_held_out_probabilities_equal_fitting_fold_by_fold() -> None:
     features, labels, groups = data()
     l2, fold_of = 0.1, grouped_folds(labels, groups, 4, seed=3)

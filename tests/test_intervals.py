@@ -13,6 +13,7 @@ from faceloop.statistics.intervals import (
     deviation,
     difference_interval,
     freedom_of_mean,
+    percentile_interval,
     share_interval,
 )
 from faceloop.statistics.kappa import cohen_kappa
@@ -74,6 +75,50 @@ def test_the_deviation_of_means_is_the_usual_standard_error() -> None:
     assert deviation(drawn, 30) == pytest.approx(x.std(ddof=1) / np.sqrt(30), rel=0.02)
 
 
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_the_deviation_of_every_draw_there_is_is_the_usual_standard_error(n: int) -> None:
+    x = np.array([0.1, 0.9, 0.4, 0.2])[:n]
+    means = np.array([np.mean(some) for some in product(x, repeat=n)])
+    assert deviation(means, n) == pytest.approx(x.std(ddof=1) / np.sqrt(n), rel=1e-12)
+
+
+def test_one_group_has_no_deviation() -> None:
+    assert deviation(np.full(9, 0.4), 1) == pytest.approx(0)
+
+
+@pytest.mark.parametrize(("n", "freedom"), [(1, 1), (2, 1), (4, 3)])
+def test_few_groups_without_an_error_count_as_one_face_each(n: int, freedom: int) -> None:
+    t2 = t.ppf(0.975, freedom) ** 2
+    right, wrong = (share_interval(value, Error(0.0, n - 1), n, 0.95) for value in (1.0, 0.0))
+    assert right == pytest.approx((n / (n + t2), 1))
+    assert wrong == pytest.approx((0, t2 / (n + t2)))
+
+
+@pytest.mark.parametrize(("n", "freedom"), [(1, 1), (2, 1), (4, 3), (400, 399)])
+def test_equal_models_may_differ_by_one_group_won_and_one_lost(n: int, freedom: int) -> None:
+    half = min(t.ppf(0.975, freedom) * np.sqrt(2) / n, 1)
+    assert difference_interval(0.0, 0.0, n, 0.95) == pytest.approx((-half, half))
+
+
+def test_freedom_of_few_groups() -> None:
+    assert freedom_of_mean(np.ones((10, 2)), np.array([0, 0])) == 1
+    assert freedom_of_mean(np.ones((10, 2)), np.array([1, 1])) == 1
+    varying = np.column_stack([np.arange(10.0), np.zeros(10)])
+    for n, freedom in ((0, 1), (1, 1), (2, 1), (4, 3)):
+        assert freedom_of_mean(varying, np.array([n, 400])) == pytest.approx(freedom)
+
+
+def test_percentiles_reach_at_least_to_the_rule_of_three() -> None:
+    draws = np.linspace(0.2, 0.6, 101)
+    assert percentile_interval(0.4, draws, np.inf, 0.9) == pytest.approx((0.22, 0.58))
+    reach = -np.log(0.1) / 10
+    assert percentile_interval(0.4, draws, 10, 0.9) == pytest.approx((0.4 - reach, 0.4 + reach))
+    for n in (1, 2, 4):
+        reach = -np.log(0.1) / n
+        assert percentile_interval(0.0, np.zeros(9), n, 0.9) == pytest.approx((0, min(reach, 1)))
+        assert percentile_interval(1.0, np.ones(9), n, 0.9) == pytest.approx((max(1 - reach, 0), 1))
+
+
 def test_swaps_are_the_sign_test_for_single_faces() -> None:
     before = [True] * 20 + [False] * 9 + [True] * 2
     after = [True] * 20 + [True] * 9 + [False] * 2
@@ -115,6 +160,42 @@ def test_counts_within_strata_add_up_and_forget_what_strata_explain() -> None:
     np.testing.assert_allclose(draws, np.broadcast_to(counts.sum(0), draws.shape), atol=1e-9)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_counts_within_strata_are_residuals_in_a_plain_loop(weighted: bool) -> None:
+    """Four groups, two strata and five faces, so that n - H = 3 is neither n nor n - 1."""
+    truth, said = [0, 0, 1, 1, 0], [0, 1, 1, 0, 0]
+    strata, groups = [0, 0, 0, 1, 1], [0, 1, 2, 2, 3]
+    weights = [0.5, 1.5, 2.0, 0.4, 0.6] if weighted else [1.0] * 5
+    cells = [
+        np.outer(np.eye(2)[one], np.eye(2)[other]) for one, other in zip(truth, said, strict=True)
+    ]
+    total = sum(weight * cell for weight, cell in zip(weights, cells, strict=True))
+    expected = [total / 4 for _ in range(4)]
+    for place, stratum in enumerate(strata):
+        inside = [at for at in range(5) if strata[at] == stratum]
+        weight = sum(weights[at] for at in inside)
+        mean = sum(weights[at] * cells[at] for at in inside) / weight
+        residual = weights[place] * (cells[place] - mean)
+        expected[groups[place]] = expected[groups[place]] + residual * np.sqrt(5 / 3)
+    given = np.array(weights) if weighted else None
+    found = within_strata(*map(np.array, (truth, said, groups)), 2, given, np.array(strata))
+    np.testing.assert_allclose(found, expected)
+
+
+def test_strata_of_one_face_each_leave_nothing_to_vary() -> None:
+    for n in (1, 2, 4):
+        alone = np.arange(n)
+        counts = within_strata(alone * 0, alone % 2, alone, 2, None, alone)
+        np.testing.assert_allclose(counts, np.broadcast_to(counts.sum(axis=0) / n, counts.shape))
+
+
+def test_no_count_that_is_drawn_is_below_0() -> None:
+    cells = np.array([[[3.0, -1.0], [0.0, 1.0]], [[1.0, 2.0], [0.5, 1.0]]])
+    (draws,) = bootstrap_confusions([cells], 200, np.random.default_rng(0))
+    possible = [np.maximum(one + other, 0) for one, other in product(cells, repeat=2)]
+    assert {tuple(draw.ravel()) for draw in draws} == {tuple(one.ravel()) for one in possible}
+
+
 def test_one_stratum_gives_the_plain_error_of_a_share() -> None:
     rng = np.random.default_rng(0)
     truth, said = np.zeros(80, int), (rng.random(80) < 0.3).astype(int)
@@ -138,6 +219,12 @@ def test_a_stratified_sample_is_as_good_as_its_strata() -> None:
         accuracies.append((said == 0).mean())
         told.append(deviation(figures(draws)["accuracy"], 150))
     assert np.mean(told) == pytest.approx(np.std(accuracies), rel=0.15)
+
+
+def test_a_lent_face_is_right_by_a_coin_and_else_any_other_class() -> None:
+    lent = lend_faces(np.zeros((6000, 3, 3)), np.random.default_rng(0), faces=1.0)
+    expected = np.where(np.eye(3) > 0, 1 / 2, 1 / 4)
+    np.testing.assert_allclose(lent.mean(axis=0), expected, atol=0.03)
 
 
 def test_lent_faces_give_a_class_of_three_an_error() -> None:

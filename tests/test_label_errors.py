@@ -22,7 +22,7 @@ from faceloop.crops.face_table import read_batch
 from faceloop.pool.labelled import LABELLED
 from faceloop.pool.queue import QUEUE
 from faceloop.pool.splits import next_overfit_groups
-from faceloop.sampling.label_errors import label_quality, most_suspicious
+from faceloop.sampling.label_errors import label_quality, may_be_asked_again, most_suspicious
 from stages import gate, merge_labels, sample_relabel, train
 
 SEED, FIRST, SECOND = "o00-i00", "o01-i00", "o01-i01"
@@ -42,6 +42,15 @@ def test_the_worst_come_first_and_ties_go_by_id() -> None:
     quality, ids = np.array([0.5, 0.1, 0.5, 0.9]), np.array(["d", "c", "a", "b"])
     assert most_suspicious(quality, ids, 3).tolist() == [1, 2, 0]
     assert most_suspicious(quality, ids, 9).tolist() == [1, 2, 0, 3]
+
+
+def test_only_a_training_label_of_one_vote_may_be_doubted_once() -> None:
+    rows = [("a", "g", "train", 1), ("b", "g", "train", 2), ("c", "g", "validation", 1)]
+    rows += [("d", "g", "train", 1), ("e", "held out", "train", 1)]
+    table = pd.DataFrame(rows, columns=["face_id", "group", "split", "votes"])
+    found = may_be_asked_again(table, pd.Series(["d"]), {"held out"})
+    assert found.tolist() == [True, False, False, False, False]
+    assert len(may_be_asked_again(table[:0], pd.Series(["d"]), set())) == 0
 
 
 def doubted() -> pd.DataFrame:

@@ -25,7 +25,7 @@ from faceloop.crops.face_table import read_batch
 from faceloop.crops.packs import encode_crop
 from faceloop.duplicates import neighbours
 from faceloop.duplicates.linking import INNER_PX, SMALL_PX, likeness, link_copies
-from faceloop.duplicates.neighbours import Pairs, cells, near_pairs
+from faceloop.duplicates.neighbours import NEAREST, Pairs, cells, near_pairs
 from faceloop.embedding.rows import write_array
 from faceloop.pool.labelled import DUPLICATES, LABELLED
 from faceloop.pool.open_faces import open_pool
@@ -93,6 +93,12 @@ def test_fewer_than_two_faces_make_no_pair(n: int) -> None:
     assert pairs_of(unit(2)[:n], 0.0) == set()
 
 
+def test_of_faces_that_lie_as_near_the_earlier_ones_are_paired() -> None:
+    alike = np.tile(unit(1), (7, 1))
+    expected = {(earlier, later) for later in range(7) for earlier in range(min(later, NEAREST))}
+    assert pairs_of(alike, 0.9) == expected
+
+
 def picture(seed: int, side: int = SMALL_PX) -> np.ndarray:
     """Return smooth noise as uint8."""
     rough = np.random.default_rng(seed).integers(0, 256, (8, 8)).astype(np.uint8)
@@ -131,6 +137,12 @@ def links_of(pairs: list[tuple[int, int]], crops: list[np.ndarray]) -> dict[int,
 def test_copies_go_to_the_earliest_and_never_to_a_copy() -> None:
     one = picture(0)
     assert links_of([(0, 1), (1, 2), (2, 3), (0, 3)], [one] * 4) == {1: 0, 2: 0, 3: 0}
+
+
+def test_a_likeness_of_just_the_least_is_a_copy() -> None:
+    pair = Pairs(np.array([0]), np.array([1]))
+    crops = np.array([picture(0), picture(0)])
+    assert len(link_copies(pair, crops, 1.0).copies) == 1
 
 
 def test_likeness_does_not_creep_along_a_chain() -> None:

@@ -1,8 +1,10 @@
 """The pool: what may still be asked about."""
 
 import pandas as pd
+import pytest
 
 from faceloop.pool.open_faces import open_pool
+from faceloop.pool.queue import extend, extensions
 
 
 def faces() -> pd.DataFrame:
@@ -68,3 +70,25 @@ def test_unseen_faces_are_open() -> None:
 def test_an_empty_batch_is_an_empty_pool() -> None:
     pool = open_pool(faces().iloc[:0], labelled(("a", "p")), ())
     assert len(pool.open) == len(pool.unseen) == 0
+
+
+def test_an_extension_is_the_next_of_the_reserve_and_all_were_as_likely() -> None:
+    """Of 2 validation faces, then 4, then 5, each was drawn with 0.1, 0.2 and 0.25."""
+    rows = [
+        ("a", "train", "top", None),
+        ("b", "validation", "x", 0.1),
+        ("c", "validation", "x", 0.1),
+    ]
+    columns = ["asked_id", "purpose", "reason", "inclusion_probability"]
+    queue = pd.DataFrame(rows, columns=columns)
+    reserve = pd.DataFrame([(one, "validation", "x", 0.1) for one in "cdef"], columns=columns)
+    found = queue
+    for size, asked, chance in ((2, "abcde", 0.2), (9, "abcdef", 0.25)):
+        found = extend(found, reserve, size)
+        assert "".join(found["asked_id"]) == asked
+        assert pd.isna(found["inclusion_probability"][0])
+        assert found["inclusion_probability"][1:].tolist() == pytest.approx(
+            [chance] * len(asked[1:])
+        )
+    assert found["reason"].tolist()[1:] == ["x", "x", *["extension 1"] * 2, "extension 2"]
+    assert extensions(found["reason"]) == 2 and extensions(queue["reason"]) == 0

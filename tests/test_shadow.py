@@ -9,7 +9,7 @@ import pytest
 from faceloop.base.storage import LABELLED_DIR, METRICS_DIR, read_csv, read_record
 from faceloop.commands.rounds.figure_lines import shadow_line
 from faceloop.evaluation import shadow
-from faceloop.evaluation.evaluation_figures import ShadowFigures
+from faceloop.evaluation.evaluation_figures import LabelsSaved, ShadowFigures
 from faceloop.evaluation.held_out import HeldOut
 from faceloop.evaluation.shadow import (
     ArmsCompared,
@@ -18,6 +18,7 @@ from faceloop.evaluation.shadow import (
     labels_needed,
     labels_saved,
     split_arms,
+    why_unknown,
 )
 from faceloop.model.head import Head
 from faceloop.pool.labelled import LABELLED
@@ -99,6 +100,60 @@ def test_labels_needed_say_where_the_curve_does_not_reach() -> None:
 def test_a_dip_by_chance_is_no_second_crossing() -> None:
     found, side = labels_needed([10, 20, 40, 80], np.array([0.5, 0.7, 0.6, 0.8]), 0.65)
     assert (found, side) == (pytest.approx(np.sqrt(20 * 40)), 0)
+
+
+def test_a_dip_is_evened_out_before_the_crossing_is_looked_for() -> None:
+    """0.7 and 0.6 are 0.65 twice: the curve rises from there, and at the end stays there."""
+    found, side = labels_needed([10, 20, 40, 80], np.array([0.5, 0.7, 0.6, 0.8]), 0.675)
+    assert (found, side) == (pytest.approx(40 * 2 ** (1 / 6)), 0)
+    found, side = labels_needed([10, 20, 40], np.array([0.5, 0.8, 0.6]), 0.65)
+    assert (found, side) == (pytest.approx(10 * 2**0.75), 0)
+
+
+@pytest.mark.parametrize("wanted", [0.5, 0.7])
+def test_an_end_of_the_curve_that_is_met_to_the_digit_is_no_bound(wanted: float) -> None:
+    expected = {0.5: 10, 0.7: 40}[wanted]
+    found = labels_needed([10, 40], np.array([0.5, 0.7]), wanted)
+    assert found == (pytest.approx(expected), 0)
+
+
+def test_a_flat_stretch_is_met_in_its_middle() -> None:
+    found = labels_needed([10, 20, 80], np.array([0.5, 0.6, 0.6]), 0.6)
+    assert found == (pytest.approx(40), 0)
+
+
+def test_arms_of_just_as_many_labels_as_are_needed_can_be_compared() -> None:
+    five, four = ROWS[:5], ROWS[:4]
+    assert why_unknown(9, five, five) is None
+    for random, active in ((five, four), (four, five)):
+        assert "5 of each are needed" in str(why_unknown(9, random, active))
+    assert why_unknown(0, five, five) == "no validation set to judge on"
+
+
+def saved_of(needed: list[float], confidence: float = 0.875) -> LabelsSaved:
+    """Of 100 random labels; the active arm's score is ln(labels), of 10 to 1000 labels."""
+    active = np.tile(np.log([10.0, 1000.0]), (len(needed), 1))
+    return labels_saved([10, 1000], active, np.log(needed), 100, confidence)
+
+
+def test_the_interval_of_labels_saved_leaves_a_sixteenth_out_on_each_side() -> None:
+    """20, 22, ... 220 labels in 101 draws, the estimate apart: 6 of them beyond each end."""
+    draws = np.random.default_rng(0).permutation(np.arange(20.0, 221, 2))
+    found = saved_of([50, *draws])
+    assert (found.value, found.low, found.high) == pytest.approx((0.5, 1 - 2.08, 1 - 0.32))
+
+
+def test_draws_that_just_reach_an_end_come_before_those_beyond() -> None:
+    draws = [2000.0] * 4 + [1000.0] * 3 + [100.0] * 87 + [10.0] * 3 + [5.0] * 4
+    found = saved_of([100, *draws])
+    assert (found.low, found.high) == pytest.approx((1 - 10, 0.9))
+    found = saved_of([100, *draws, *[2000.0] * 3, *[5.0] * 3])
+    assert (found.low, found.high) == (None, None)
+
+
+def test_one_draw_is_both_ends() -> None:
+    found = saved_of([50, 20])
+    assert (found.value, found.low, found.high) == pytest.approx((0.5, 0.8, 0.8))
 
 
 def test_labels_saved_are_those_of_two_known_curves() -> None:

@@ -2,12 +2,13 @@
 
 import math
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from faceloop.pool.splits import assign_splits, draw_overfit_groups
+from faceloop.pool.splits import assign_splits, draw_overfit_groups, next_overfit_groups
 
 CLASSES = ["a", "b", "c"]
 
@@ -50,6 +51,35 @@ def test_a_class_with_a_handful_of_faces_keeps_them_for_training() -> None:
 
 def test_share_0_holds_out_nothing() -> None:
     assert draw_overfit_groups(old_faces(), 0.0, 1, 1, CLASSES) == set()
+
+
+def test_a_photo_with_a_class_that_lacks_none_is_taken_for_the_one_that_does() -> None:
+    old = pd.DataFrame({"group": list("ppqqrrss"), "label": list("abababab")}, dtype="str")
+    old = pd.concat([old, pd.DataFrame({"group": ["t", "t"], "label": ["a", "c"]}, dtype="str")])
+    assert len(draw_overfit_groups(old, 0.2, 1, 1, CLASSES)) == 1
+
+
+def test_a_rejected_round_gives_nothing_to_the_next_over_fitting_set() -> None:
+    rounds = ["o00-i00"] * 5 + ["o01-i00"] * 5
+    table = pd.DataFrame({"round": rounds, "group": list("pqrstuvwxy"), "label": "a"}, dtype="str")
+
+    def drawn(rejected: list[str]) -> set[str]:
+        settings = SimpleNamespace(
+            rounds=SimpleNamespace(candidate="o01-i00", rejected=rejected),
+            merge_labels=SimpleNamespace(overfit_share=0.2),
+            seed=1,
+            classes=CLASSES,
+        )
+        return next_overfit_groups(table, settings)  # type: ignore[arg-type]
+
+    assert len(drawn([])) == 1 and drawn([]) < set("pqrst")
+    assert drawn(["o00-i00"]) == set()
+
+
+def test_all_faces_of_a_photo_that_is_taken_count() -> None:
+    old = pd.DataFrame({"group": list("ppqqrrsstt"), "label": "a"}, dtype="str")
+    for share, groups in ((0.2, 1), (0.4, 2), (0.5, 3)):
+        assert len(draw_overfit_groups(old, share, 1, 1, CLASSES)) == groups
 
 
 def test_no_old_face_gives_no_set() -> None:

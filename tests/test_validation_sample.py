@@ -36,6 +36,26 @@ def test_every_position_is_as_likely_even_in_a_tiny_stratum() -> None:
     assert np.abs(hits / draws - expected).max() < five_sigma
 
 
+def test_any_two_of_a_stratum_may_be_drawn_together() -> None:
+    rng = np.random.default_rng(0)
+    pairs = {tuple(stratified_sample(np.zeros(4, int), 2, rng).tolist()) for _ in range(200)}
+    assert len(pairs) == 6
+
+
+class AlmostOne(np.random.Generator):
+    """Draws the greatest number below 1 every time."""
+
+    def random(self) -> float:  # type: ignore[override]
+        return float(np.nextafter(1, 0))
+
+
+def test_rounding_never_steps_beyond_the_last_position() -> None:
+    for n in (1, 2, 4, 10):
+        for size in range(1, n + 1):
+            drawn = stratified_sample(np.zeros(n, int), size, AlmostOne(np.random.PCG64(0)))
+            assert len(drawn) == size and drawn.max() < n
+
+
 def test_the_same_generator_draws_the_same() -> None:
     strata = np.arange(40) % 3
     first, again, other = (

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from faceloop.evaluation.evaluation_figures import (
     Comparison,
@@ -12,6 +12,7 @@ from faceloop.evaluation.evaluation_figures import (
     WholeBatchFigures,
 )
 from faceloop.gate.params import Gate
+from faceloop.gate.planning import Side, faces_to_settle
 from faceloop.gate.verdict import (
     Evidence,
     Finding,
@@ -243,6 +244,40 @@ def test_more_labels_settle_the_difference_seen_with_the_power_planned() -> None
     found = data_helps(compared(0.02, 0.02 - half, 0.02 + half, n=n), GATE).more_labels
     error = half / norm.ppf(0.975) * (n / (n + found)) ** 0.5
     assert norm.sf(norm.isf(level(GATE)) - 0.02 / error) == pytest.approx(0.8, abs=0.005)
+
+
+@pytest.mark.parametrize("value", [-0.018, -0.003])
+def test_what_is_lost_or_kept_is_settled_on_the_nearer_side(value: float) -> None:
+    """The margin is 0.02 away from no loss at all, and a loss is proven at the level of a look."""
+    n, half = 100, 0.2
+    found = knowledge_kept(compared(value, value - half, value + half, n=n), GATE).more_labels
+    error = half / norm.ppf(0.975)
+    sides = [(value + 0.02, 0.975), (-value, 1 - level(GATE))]
+    expected = min(
+        n * ((norm.ppf(p) + norm.ppf(0.8)) * error / distance) ** 2 for distance, p in sides
+    )
+    assert n + found == pytest.approx(expected, abs=1)
+
+
+def test_a_question_all_but_settled_wants_one_face_more() -> None:
+    delta = Difference(value=0.5, low=0.49, high=0.51, p_gain=1, p_loss=1)
+    assert faces_to_settle(4, delta, 0.95, [Side(0.5, 0.95), Side(-1, 0.95)]) == 1
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_the_target_is_judged_with_the_freedom_that_so_few_groups_leave(groups: int) -> None:
+    """Wilson's interval at the size that the error is worth, by t at the level of one look."""
+    whole = compared(0, 0, 0, level=0.8, n=groups).whole_batch
+    reason = target_reached(whole, GATE).reason
+    t2, size = t.isf(level(GATE), max(groups - 1, 1)) ** 2, 0.8 * 0.2 / 0.01**2
+    middle = (0.8 + t2 / 2 / size) / (1 + t2 / size)
+    half = (t2 * (0.16 / size + t2 / 4 / size**2)) ** 0.5 / (1 + t2 / size)
+    assert f"[{middle - half:.3f}, {middle + half:.3f}]" in reason
+
+
+def test_predictions_have_settled_at_just_the_kappa_that_is_asked_for() -> None:
+    at, below = (compared(0.02, -0.03, 0.07, kappa=kappa) for kappa in (0.99, 0.989))
+    assert [verdict(iteration=one).without_gain for one in (at, below)] == [1, 0]
 
 
 def test_only_the_gain_can_ask_for_labels() -> None:

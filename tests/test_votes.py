@@ -210,6 +210,23 @@ def test_an_even_split_of_two_alike_is_unresolved() -> None:
 
 
 @pytest.mark.usefixtures("crowd_kit")
+@pytest.mark.parametrize("draw", [1, 6])
+def test_rounding_does_not_decide_between_two_who_are_equally_good(draw: int) -> None:
+    """Each face comes again with people swapped and with labels swapped: one half, but for bits."""
+    rng, other = np.random.default_rng(draw), {"a": "b", "b": "a"}
+    rows = [("f", "p", "a"), ("f", "q", "b")]
+    for face in range(int(rng.integers(1, 6))):
+        one, two, three = (str(rng.choice(["a", "b"])) for _ in range(3))
+        for at, (p, q) in enumerate([(one, two), (two, one)]):
+            said = list(zip("pqr", (p, q, three), strict=True))
+            rows += [(f"g{face}{at}", who, label) for who, label in said]
+            rows += [(f"h{face}{at}", who, other[label]) for who, label in said]
+    found = dawid_skene(votes(*rows)).set_index("face_id").loc["f"]
+    assert found["confidence"] == pytest.approx(0.5, abs=1e-9)
+    assert found["label"] == "unresolved"
+
+
+@pytest.mark.usefixtures("crowd_kit")
 def test_dawid_skene_keeps_the_columns_and_ignores_the_order_of_votes() -> None:
     table, _ = crowd(2, {"p": 0.9, "q": 0.7, "r": 0.7}, shown=2)
     found = dawid_skene(table)

@@ -106,7 +106,7 @@ def knowledge_kept(overfit: Comparison, gate: Gate) -> Finding:
         return Finding(
             "yes", f"{shown}: old knowledge is kept (a loss over {margin:g} is ruled out)"
         )
-    if delta.value < 0 and delta.p_loss <= level(gate):
+    if delta.p_loss <= level(gate):
         return Finding("no", f"{shown}, p = {delta.p_loss:.2g}: old knowledge is lost")
     sides = [Side(delta.value + margin, overfit.confidence)]
     sides.append(Side(-delta.value, 1 - 2 * level(gate)))
@@ -128,7 +128,7 @@ def data_helps(iteration: Comparison, gate: Gate) -> Finding:
         return Finding("none", "no validation face: this round's labels cannot be judged")
     delta = iteration.delta[gate.metric]
     shown = f"validation set, n = {iteration.n}: {gate.metric} {_change(delta)}"
-    if delta.value > 0 and delta.p_gain <= level(gate):
+    if delta.p_gain <= level(gate):
         return Finding("yes", f"{shown}, p = {delta.p_gain:.2g}: the new labels help")
     if delta.high < gate.min_gain:
         return Finding("no", f"{shown}: the new labels gain less than {gate.min_gain:g}")
