@@ -28,7 +28,8 @@ def project(folder: Path, changes: Mapping[str, Any]) -> Iterator[None]:
         changes: values of params.yaml by dotted key, such as `extract_faces.margin`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(ROOT / "params.yaml", folder / "params.yaml")
+    for name in ("dvc.yaml", "engine.yaml", "params.yaml"):  # stages look for them
+        shutil.copyfile(ROOT / name, folder / name)
     before = Path.cwd()
     os.chdir(folder)
     try:
