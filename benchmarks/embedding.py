@@ -28,7 +28,7 @@ from PIL import Image
 from benchmarks.extraction import watch
 from benchmarks.processors import processor
 from benchmarks.real_faces import print_table
-from benchmarks.scratch import DATA, project
+from benchmarks.scratch import DATA, project, stage
 from faceloop.base.errors import FaceloopError
 from faceloop.base.storage import FACES_DIR, write_parquet
 from faceloop.base.tables import as_table
@@ -191,7 +191,7 @@ def write_batch(batch: str, n: int) -> None:
 def run_stage(folder: Path, n: int) -> dict[str, Any]:
     """Embed a batch of n faces as the stage does; return what it took, its workers counted in."""
     with project(folder, {"batches": [f"b{n}"], "embed.device": "cpu"}):
-        seconds, peak = watch("-m", "stages.embed", f"b{n}")
+        seconds, peak = watch(*stage("embed", f"b{n}"))
     return {"faces": n, "seconds": seconds, "faces a second": n / seconds, "peak MB": peak / 1e6}
 
 

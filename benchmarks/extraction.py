@@ -33,7 +33,7 @@ from PIL import Image
 
 from benchmarks.processors import processor
 from benchmarks.real_faces import print_table
-from benchmarks.scratch import DATA, ROOT, link_batch, project
+from benchmarks.scratch import DATA, ROOT, link_batch, project, stage
 from demo.mp4 import write_mp4
 from demo.video import draw_video_frames
 from faceloop.commands.settings import read_settings
@@ -78,8 +78,8 @@ def measure_speed(work: Path, runs: int) -> pd.DataFrame:
             for _ in range(runs):
                 theirs.append(_seconds("-m", "benchmarks.extraction", "--facenet", batch))
                 _forget()
-                ours.append(_seconds("-m", "stages.extract_faces", batch))
-            again, _ = _seconds("-m", "stages.extract_faces", batch)
+                ours.append(_seconds(*stage("extract_faces", batch)))
+            again, _ = _seconds(*stage("extract_faces", batch))
         starts = _start_up(work, runs)  # (2, 2): MTCNN and ours; wall and CPU
         took = np.array([theirs, ours])  # (2, runs, 2)
         ratios = took[0] / took[1]
@@ -116,7 +116,7 @@ def _start_up(work: Path, runs: int) -> np.ndarray:
         for _ in range(runs):
             theirs.append(_seconds("-m", "benchmarks.extraction", "--facenet", "nothing"))
             _forget()
-            ours.append(_seconds("-m", "stages.extract_faces", "nothing"))
+            ours.append(_seconds(*stage("extract_faces", "nothing")))
     return np.median([theirs, ours], axis=1)
 
 
@@ -163,7 +163,7 @@ def measure_memory(work: Path) -> pd.DataFrame:
         with project(work / "memory", changes):
             link_batch(batch, [long])
             _forget()
-            seconds, peak = watch("-m", "stages.extract_faces", batch)
+            seconds, peak = watch(*stage("extract_faces", batch))
             rows.append(
                 {
                     "video s": length_s,

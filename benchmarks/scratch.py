@@ -28,8 +28,7 @@ def project(folder: Path, changes: Mapping[str, Any]) -> Iterator[None]:
         changes: values of params.yaml by dotted key, such as `extract_faces.margin`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("dvc.yaml", "engine.yaml", "params.yaml"):  # stages look for them
-        shutil.copyfile(ROOT / name, folder / name)
+    shutil.copyfile(ROOT / "params.yaml", folder / "params.yaml")
     before = Path.cwd()
     os.chdir(folder)
     try:
@@ -48,6 +47,11 @@ def _change(params: Any, changes: Mapping[str, Any]) -> None:
         for step in blocks:
             block = block[step]
         block[name] = value
+
+
+def stage(name: str, batch: str) -> tuple[str, str]:
+    """Return Python's arguments that run a stage in a scratch project, which holds no code."""
+    return "-c", f"from stages.{name} import main; main({batch!r})"
 
 
 def link_batch(batch: str, sources: Iterable[Path]) -> None:
