@@ -8,6 +8,7 @@ tables: levers on single pictures, and levers on videos, which look at some of a
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from facenet_pytorch import MTCNN
 from PIL import Image
 
 from benchmarks.detection import score_boxes
+from benchmarks.processors import processor
 from benchmarks.real_faces import print_table
 from benchmarks.scratch import DATA, ROOT
 from faceloop.commands.settings import read_settings
@@ -61,6 +63,7 @@ def main() -> int:
         "640x360": race(levers, videos["short_hamilton_clip.mp4"][:FRAMES], ROUNDS),
         "photo": race(levers, photos, 1),
     }
+    print(f"{processor()}\n")
     print_table(pd.DataFrame([lever_row(name, raced, truth) for name in levers]))
     rows = [video_row(name, seen, levers[SHIPPED]) for name, seen in videos.items()]
     print_table(pd.DataFrame(rows))
@@ -75,14 +78,12 @@ def make_levers(min_face_px: int) -> dict[str, Detector]:
         "bfloat16": ({}, torch.bfloat16),
         "pyramid factor 0.65": ({"factor": 0.65}, torch.float32),
         "pyramid factor 0.6": ({"factor": 0.6}, torch.float32),
-        "P-Net threshold 0.7": ({"thresholds": [0.7, 0.7, 0.7]}, torch.float32),
+        "P-Net threshold 0.7": ({"thresholds": (0.7, 0.7, 0.7)}, torch.float32),
         "bfloat16, factor 0.65": ({"factor": 0.65}, torch.bfloat16),
     }
     levers: dict[str, Detector] = {FACENET: partial(detect_with_facenet, reference)}
     for name, (attributes, precision) in changes.items():
-        mtcnn = load_mtcnn(min_face_px, torch.device("cpu"))
-        for attribute, value in attributes.items():
-            setattr(mtcnn, attribute, value)
+        mtcnn = replace(load_mtcnn(min_face_px, torch.device("cpu")), **attributes)
         levers[name] = partial(detect, mtcnn, precision=precision)
     return levers
 

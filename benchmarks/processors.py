@@ -10,6 +10,7 @@ faces found, of their embeddings' numbers, and of the faces picked and held out 
 import argparse
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -31,6 +32,7 @@ from faceloop.commands.settings import read_settings
 from faceloop.labels.columns import ASKED_AS, VOTES
 from faceloop.labels.vote_files import write_queue, write_votes
 from faceloop.pool.queue import QUEUE
+from faceloop.workers.local import cores
 from stages import link_duplicates
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -167,6 +169,25 @@ def kernels() -> dict[str, Any]:
         "blas": sorted(blas),
         "torch": None if torch is None else torch.backends.cpu.get_cpu_capability(),
     }
+
+
+def processor() -> str:
+    """Return one line on what figures come from: the processor, and the instructions it may use.
+
+    ATen is torch's own arithmetic; its convolutions are oneDNN's, which tells bfloat16 alone.
+    """
+    import torch
+
+    about = Path("/proc/cpuinfo")  # Linux's
+    lines = about.read_text().splitlines() if about.is_file() else []
+    names = {line.partition(": ")[2] for line in lines if line.startswith("model name")}
+    has_it = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return (
+        f"{', '.join(sorted(names)) or platform.processor()}, {cores()} cores; "
+        f"ATen: {torch.backends.cpu.get_cpu_capability()}; "
+        f"oneDNN: {os.environ.get('ONEDNN_MAX_CPU_ISA', 'all it finds')}, "
+        f"{'with' if has_it else 'without'} bfloat16"
+    )
 
 
 def differences(one: Path, other: Path) -> dict[str, int]:

@@ -84,31 +84,31 @@ def test_sums_beyond_64_bits_do_no_harm() -> None:
 
 @pytest.mark.parametrize("size", [(40, 61), (41, 60), (12, 12), (257, 258), (258, 257)])
 def test_the_proposal_network_is_facenets(size: tuple[int, int]) -> None:
-    reference = load_mtcnn(24, CPU)
+    reference = MTCNN().eval()
     x = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(5))
     with torch.inference_mode():
         shift, p = reference.pnet(x)
-        found = networks_of(reference, torch.float32).proposal(x)
+        found = networks_of(load_mtcnn(24, CPU), torch.float32).proposal(x)
     torch.testing.assert_close(found[:, 0].sigmoid(), p[:, 1], rtol=0, atol=1e-5)
     torch.testing.assert_close(found[:, 1:], shift, rtol=0, atol=1e-5)
 
 
 def test_the_refinement_network_is_facenets() -> None:
-    reference = load_mtcnn(24, CPU)
+    reference = MTCNN().eval()
     x = torch.randn(5, 3, 24, 24, generator=torch.Generator().manual_seed(5))
     with torch.inference_mode():
         shift, p = reference.rnet(x)
-        found = networks_of(reference, torch.float32).refinement(x)
+        found = networks_of(load_mtcnn(24, CPU), torch.float32).refinement(x)
     torch.testing.assert_close(found[:, 0].sigmoid(), p[:, 1], rtol=0, atol=1e-5)
     torch.testing.assert_close(found[:, 1:], shift, rtol=0, atol=1e-5)
 
 
 def test_the_output_network_is_facenets() -> None:
-    reference = load_mtcnn(24, CPU)
+    reference = MTCNN().eval()
     x = torch.randn(5, 3, 48, 48, generator=torch.Generator().manual_seed(5))
     with torch.inference_mode():
         shift, marks, p = reference.onet(x)
-        found = networks_of(reference, torch.float32).output(x)
+        found = networks_of(load_mtcnn(24, CPU), torch.float32).output(x)
     torch.testing.assert_close(found[:, 0].sigmoid(), p[:, 1], rtol=0, atol=1e-5)
     torch.testing.assert_close(found[:, 1:], torch.cat([shift, marks], 1), rtol=0, atol=1e-5)
 

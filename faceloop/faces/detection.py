@@ -12,15 +12,14 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from facenet_pytorch import MTCNN
-from facenet_pytorch.models.utils.detect_face import batched_nms_numpy, bbreg, pad, rerec
 from PIL import Image
 from torch.nn import Module
-from torchvision.ops import nms
 
 from faceloop.faces.areas import crop, resample, summed_areas
+from faceloop.faces.candidates import cuts, moved, nms, nms_by_smaller, squared
 from faceloop.faces.face import Detections
 from faceloop.faces.networks import networks_of
+from faceloop.weights.mtcnn import Mtcnn
 
 NET_PX, STRIDE = 12, 2  # P-Net's window, and how far apart its windows are
 # Of a level that P-Net sees at a time: what its first layers give stays in the cache, and is small
@@ -30,11 +29,11 @@ BATCH_PX = 64 * 24**2  # of candidates that R-Net or O-Net sees at a time, for t
 BATCH_SIZES = 8  # so many sizes batches have: oneDNN compiles anew for each
 
 
-def detect(mtcnn: MTCNN, image: Image.Image, precision: torch.dtype = torch.float32) -> Detections:
+def detect(mtcnn: Mtcnn, image: Image.Image, precision: torch.dtype = torch.float32) -> Detections:
     """Return the faces of an upright RGB picture, left to right.
 
     Args:
-        mtcnn: made with keep_all=True.
+        mtcnn: its weights, and how it looks for faces.
         image: RGB; one whose shorter side is below the smallest face holds none.
         precision: of the convolutions; with bfloat16 boxes are nearly facenet-pytorch's, and
             found sooner where the processor computes in it.
@@ -54,9 +53,9 @@ def detect(mtcnn: MTCNN, image: Image.Image, precision: torch.dtype = torch.floa
     return Detections(found[order, :4], found[order, 4], points.cpu().numpy().astype(float)[order])
 
 
-def scales(mtcnn: MTCNN, shorter_px: int) -> list[float]:
+def scales(mtcnn: Mtcnn, shorter_px: int) -> list[float]:
     """Return the scales at which P-Net's window is a face, from the smallest that is looked for."""
-    levels, scale = [], NET_PX / mtcnn.min_face_size
+    levels, scale = [], NET_PX / mtcnn.min_face_px
     shorter = shorter_px * scale
     while shorter >= NET_PX:
         levels.append(scale)
@@ -76,7 +75,7 @@ def propose(
     boxes = boxes[nms(boxes[:, :4], boxes[:, 4], 0.7)]
     sides = boxes[:, 2:4] - boxes[:, :2]
     corners = boxes[:, :4] + boxes[:, 5:] * sides.repeat(1, 2)
-    return rerec(torch.cat([corners, boxes[:, 4:5]], dim=1))
+    return squared(torch.cat([corners, boxes[:, 4:5]], dim=1))
 
 
 def scan(
@@ -104,7 +103,7 @@ def refine(
     """Return the candidates (n, 5) that R-Net keeps, moved as it says."""
     boxes, seen = classify_boxes(network, areas, boxes, 24, threshold)
     picked = nms(boxes[:, :4], boxes[:, 4], 0.7)
-    return rerec(bbreg(boxes[picked], seen[picked, 1:]))
+    return squared(moved(boxes[picked], seen[picked, 1:]))
 
 
 def locate(
@@ -115,9 +114,8 @@ def locate(
     sides = boxes[:, 2:4] - boxes[:, :2] + 1
     marks = seen[:, 5:].reshape(len(seen), 2, 5).transpose(1, 2)
     points = marks * sides[:, None] + boxes[:, None, :2] - 1
-    boxes = bbreg(boxes, seen[:, 1:5])
-    same_picture = torch.zeros(len(boxes), device=boxes.device)
-    picked = batched_nms_numpy(boxes[:, :4], boxes[:, 4], same_picture, 0.7, "Min")
+    boxes = moved(boxes, seen[:, 1:5])
+    picked = nms_by_smaller(boxes[:, :4], boxes[:, 4], 0.7)
     return boxes[picked], points[picked]
 
 
@@ -125,14 +123,15 @@ def classify_boxes(
     network: Module, areas: np.ndarray, boxes: torch.Tensor, side: int, threshold: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the boxes that a network takes for faces, with its probability, and all it says."""
-    boxes, cuts = inside(boxes, areas)
+    boxes, pieces = inside(boxes, areas)
     if not len(boxes):
         return boxes, boxes
     size = BATCH_PX // side**2
     step = max(size // BATCH_SIZES, 1)
-    filled = np.resize(cuts, (-(-len(cuts) // step) * step, 4))  # with the first ones again
+    filled = np.resize(pieces, (-(-len(pieces) // step) * step, 4))  # with the first ones again
     batches = (filled[first : first + size] for first in range(0, len(filled), size))
-    seen = torch.cat([forward(network, crop(areas, batch, side)) for batch in batches])[: len(cuts)]
+    seen = torch.cat([forward(network, crop(areas, batch, side)) for batch in batches])
+    seen = seen[: len(pieces)]
     p = seen[:, :1].sigmoid()
     kept = p[:, 0] > threshold
     return torch.cat([boxes[kept, :4], p[kept]], dim=1), seen[kept]
@@ -145,7 +144,6 @@ def forward(network: Module, pixels: np.ndarray) -> torch.Tensor:
 
 def inside(boxes: torch.Tensor, areas: np.ndarray) -> tuple[torch.Tensor, np.ndarray]:
     """Return the boxes that reach into the picture, and their whole px within it (n, 4)."""
-    top, bottom, left, right = pad(boxes, areas.shape[1] - 1, areas.shape[0] - 1)
-    cuts = np.stack([left - 1, top - 1, right, bottom], axis=1).astype(np.int64)
-    seen = (cuts[:, 2:] > cuts[:, :2]).all(axis=1)
-    return boxes[torch.from_numpy(seen).to(boxes.device)], cuts[seen]
+    pieces = cuts(boxes, areas.shape[1] - 1, areas.shape[0] - 1)
+    seen = (pieces[:, 2:] > pieces[:, :2]).all(axis=1)
+    return boxes[torch.from_numpy(seen).to(boxes.device)], pieces[seen]

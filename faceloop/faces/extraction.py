@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from facenet_pytorch import MTCNN
 from PIL import Image
 
 from faceloop.crops.boxes import BOX
@@ -22,6 +21,7 @@ from faceloop.faces.face import (
 )
 from faceloop.faces.params import ExtractFaces
 from faceloop.faces.tracks import Held, Track, Tracker, hold, link_duplicate
+from faceloop.weights.mtcnn import Mtcnn
 
 # Correlation of 16 x 16 grey crops: within a track, where it is one face at one time anyhow.
 DUPLICATE_SIMILARITY = 0.9
@@ -50,7 +50,7 @@ class Looked(NamedTuple):
 Picture = tuple[Image.Image, int | None, float | None]
 
 
-def look(picture: Picture, mtcnn: MTCNN, settings: ExtractFaces) -> Looked:
+def look(picture: Picture, mtcnn: Mtcnn, settings: ExtractFaces) -> Looked:
     """Find and cut the faces of one picture; of all the work this is nearly everything.
 
     It takes one thread: several pictures are looked at side by side, each on a thread of its own,
@@ -58,7 +58,7 @@ def look(picture: Picture, mtcnn: MTCNN, settings: ExtractFaces) -> Looked:
 
     Args:
         picture: upright RGB, index of the frame and its time in s; None and None for a photo.
-        mtcnn: made with keep_all=True.
+        mtcnn: its weights, and how it looks for faces.
         settings: how to cut.
     """
     image, frame, time_s = picture

@@ -6,18 +6,17 @@ over two logits is the sigmoid of their difference.
 """
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import torch
-from facenet_pytorch import MTCNN
 from torch import nn
 from torch.nn.functional import conv2d, prelu
 
-LARGE_PX = 2**16  # from here on blocked tensors are faster also on a picture of a new size
+from faceloop.weights.mtcnn import Mtcnn, Weights
 
-Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
+LARGE_PX = 2**16  # from here on blocked tensors are faster also on a picture of a new size
 
 
 class Networks(NamedTuple):
@@ -34,30 +33,30 @@ class Networks(NamedTuple):
 
 
 @lru_cache(maxsize=8)
-def networks_of(mtcnn: MTCNN, precision: torch.dtype) -> Networks:
-    """Return the networks of facenet-pytorch's MTCNN as `detect` runs them, where they are.
+def networks_of(mtcnn: Mtcnn, precision: torch.dtype) -> Networks:
+    """Return the networks of MTCNN as `detect` runs them, where their weights are.
 
     Args:
-        mtcnn: what is done to it later does not count.
+        mtcnn: their weights.
         precision: of R-Net's and O-Net's convolutions, and of P-Net's on large pictures; all else
             is float32.
     """
-    pnet, rnet, onet = copy.deepcopy([mtcnn.pnet, mtcnn.rnet, mtcnn.onet])
+    pnet, rnet, onet = mtcnn.pnet, mtcnn.rnet, mtcnn.onet
     return Networks(
-        Proposal([*_before(pnet, "conv4_1"), joined([pnet.conv4_1, pnet.conv4_2])], precision),
+        Proposal([*convolutions(pnet, (2, 0, 0)), joined(pnet, "conv4_1", "conv4_2")], precision),
         nn.Sequential(
-            Blocked(_before(rnet, "dense4"), precision),
+            Blocked(convolutions(rnet, (3, 3, 0)), precision),
             nn.Flatten(),
-            channels_first(rnet.dense4, side=3),
-            rnet.prelu4,
-            joined([rnet.dense5_1, rnet.dense5_2]),
+            channels_first(layer(rnet, "dense4"), side=3),
+            activation(rnet, "prelu4"),
+            joined(rnet, "dense5_1", "dense5_2"),
         ),
         nn.Sequential(
-            Blocked(_before(onet, "dense5"), precision),
+            Blocked(convolutions(onet, (3, 3, 2, 0)), precision),
             nn.Flatten(),
-            channels_first(onet.dense5, side=3),
-            onet.prelu5,
-            joined([onet.dense6_1, onet.dense6_2, onet.dense6_3]),
+            channels_first(layer(onet, "dense5"), side=3),
+            activation(onet, "prelu5"),
+            joined(onet, "dense6_1", "dense6_2", "dense6_3"),
         ),
     )
 
@@ -71,7 +70,8 @@ class Proposal(nn.Module):
 
     def __init__(self, layers: list[nn.Module], precision: torch.dtype) -> None:
         super().__init__()
-        self.small = nn.Sequential(*copy.deepcopy(layers))
+        small: Any = nn.Sequential(*copy.deepcopy(layers))
+        self.small = small.to(memory_format=torch.channels_last)
         self.large = Blocked(layers, precision)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -110,28 +110,60 @@ def run_blocked(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
     return layer(x)  # blocks its own weights
 
 
-def joined(heads: list[Layer]) -> Layer:
+def convolutions(weights: Weights, pools: Sequence[int]) -> list[nn.Module]:
+    """Return a network's steps of convolution, PReLU and pooling.
+
+    Args:
+        weights: of the network.
+        pools: a step, the width of its windows; 0 where it does not pool.
+    """
+    layers = list[nn.Module]()
+    for step, width in enumerate(pools, 1):
+        layers += [layer(weights, f"conv{step}"), activation(weights, f"prelu{step}")]
+        layers += [nn.MaxPool2d(width, stride=2, ceil_mode=True)] if width else []
+    return layers
+
+
+def joined(weights: Weights, *heads: str) -> nn.Module:
     """Return one layer that gives the first head's difference of logits, and then the others."""
-    parameters = zip(*(head.parameters() for head in heads), strict=True)
-    return _with(
-        heads[0], *(torch.cat([face[1:] - face[:1], *others]) for face, *others in parameters)
-    )
+    parts = []
+    for kind in ("weight", "bias"):
+        face, *others = (weights[f"{head}.{kind}"] for head in heads)
+        parts.append(torch.cat([face[1:] - face[:1], *others]))
+    return _layer_of(*parts)
 
 
-def channels_first(dense: nn.Linear, side: int) -> nn.Linear:
+def channels_first(dense: nn.Module, side: int) -> nn.Module:
     """Return the layer for inputs flattened as (c, h, w): facenet-pytorch flattens (w, h, c)."""
-    columns = dense.weight.unflatten(1, (side, side, -1))  # (out, w, h, c)
-    return _with(dense, columns.permute(0, 3, 2, 1).flatten(1), dense.bias)
+    weight, bias = dense.parameters()
+    columns = weight.unflatten(1, (side, side, -1))  # (out, w, h, c)
+    return _layer_of(columns.permute(0, 3, 2, 1).flatten(1), bias)
 
 
-def _with(layer: Layer, weight: torch.Tensor, bias: torch.Tensor) -> Layer:
-    """Return the layer with other weights."""
-    layer.weight = nn.Parameter(weight.detach().contiguous(), requires_grad=False)
-    layer.bias = nn.Parameter(bias.detach(), requires_grad=False)
-    return layer
+def layer(weights: Weights, name: str) -> nn.Module:
+    """Return a convolution or a dense layer."""
+    return _layer_of(weights[f"{name}.weight"], weights[f"{name}.bias"])
 
 
-def _before(network: nn.Module, name: str) -> list[nn.Module]:
-    """Return a network's layers up to the one of that name."""
-    names = [one for one, _ in network.named_children()]
-    return [getattr(network, one) for one in names[: names.index(name)]]
+def activation(weights: Weights, name: str) -> nn.PReLU:
+    """Return a PReLU."""
+    weight = weights[f"{name}.weight"]
+    made = nn.PReLU(len(weight), device="meta")
+    made.weight = _fixed(weight)
+    return made
+
+
+def _layer_of(weight: torch.Tensor, bias: torch.Tensor) -> nn.Module:
+    """Return the layer with a weight of (out, in) or (out, in, h, w)."""
+    n_out, n_in, *window = weight.shape
+    made: nn.Conv2d | nn.Linear
+    if window:
+        made = nn.Conv2d(n_in, n_out, (window[0], window[1]), device="meta")
+    else:
+        made = nn.Linear(n_in, n_out, device="meta")
+    made.weight, made.bias = _fixed(weight), _fixed(bias)
+    return made
+
+
+def _fixed(values: torch.Tensor) -> nn.Parameter:
+    return nn.Parameter(values.detach().contiguous(), requires_grad=False)

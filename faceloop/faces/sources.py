@@ -34,9 +34,8 @@ from faceloop.workers.ahead import map_ahead
 from faceloop.workers.local import still_alive
 
 if TYPE_CHECKING:  # torch takes seconds to import, and only workers need it
-    from facenet_pytorch import MTCNN
-
     from faceloop.faces.extraction import FoundFace
+    from faceloop.weights.mtcnn import Mtcnn
 
 PRELOAD = ("faceloop.faces.extraction", "faceloop.weights.loading")  # what workers are forked with
 CODE = ("base", "crops", "faces", "weights")  # packages that decide what is found
@@ -122,7 +121,7 @@ def _faces_of(
 
 
 @cache
-def _detector(min_face_px: int, device: str) -> "MTCNN":
+def _detector(min_face_px: int, device: str) -> "Mtcnn":
     """Load MTCNN, once a process."""
     from faceloop.weights.loading import load_mtcnn, pick_device
 

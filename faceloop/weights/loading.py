@@ -1,19 +1,18 @@
 """Loading pretrained networks: facenet-pytorch's, or an ONNX file."""
 
 import pickle
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.error import URLError
 
-import facenet_pytorch
 import torch
-from facenet_pytorch import MTCNN, InceptionResnetV1
-from facenet_pytorch.models.inception_resnet_v1 import get_torch_home
-from facenet_pytorch.models.mtcnn import ONet
 from torch.hub import download_url_to_file
 
 from faceloop.base.code import sha256_of
 from faceloop.base.errors import FaceloopError
+from faceloop.weights.mtcnn import Mtcnn
 
 if TYPE_CHECKING:  # an extra: only those who embed with ONNX need it
     import onnxruntime
@@ -31,7 +30,8 @@ SHA256 = {
     "onet.pt": "165bfbe42940416ccfb977545cf0e976d5bf321f67083ae2aaaa5c764280118d",
     DOWNLOADED["vggface2"]: "281cebca8662831adb987a874bdcb36e73f5b1c6dc5ee5878f305e985625d99b",
 }
-SHIPPED_DIR = Path(facenet_pytorch.__file__).parent / "data"
+# Found, not imported: with facenet-pytorch comes torchvision, which takes nearly as long as torch.
+SHIPPED_DIR = Path(str(getattr(find_spec("facenet_pytorch"), "origin", ""))).parent / "data"
 
 
 def pick_device(wanted: str) -> torch.device:
@@ -69,16 +69,32 @@ def check_precision(precision: str, device: str) -> None:
         )
 
 
-def load_mtcnn(min_face_px: int, device: torch.device) -> MTCNN:
+def load_mtcnn(min_face_px: int, device: torch.device) -> Mtcnn:
     """Return MTCNN with the weights that facenet-pytorch ships, finding all faces of a picture.
 
     Raises:
-        FaceloopError: its weights are others.
+        FaceloopError: its weights are others, or torchvision's operators are not here.
     """
-    for name in ("pnet.pt", "rnet.pt", "onet.pt"):
-        _verify(SHIPPED_DIR / name)
-    mtcnn = MTCNN(keep_all=True, min_face_size=min_face_px, device=device).eval()
-    return mtcnn.to(memory_format=torch.channels_last)
+    paths = [SHIPPED_DIR / name for name in ("pnet.pt", "rnet.pt", "onet.pt")]
+    for path in paths:
+        _verify(path)
+    _load_operators()
+    pnet, rnet, onet = (torch.load(path, device, weights_only=True) for path in paths)
+    return Mtcnn(pnet, rnet, onet, min_face_px)
+
+
+@cache
+def _load_operators() -> None:
+    """Let torch know torchvision's compiled operators, without importing torchvision.
+
+    Raises:
+        FaceloopError: they are not here.
+    """
+    folder = Path(str(getattr(find_spec("torchvision"), "origin", ""))).parent
+    found = sorted(folder.glob("_C.*"))
+    if not found:
+        raise FaceloopError("torchvision lacks its operators: install it again")
+    torch.ops.load_library(found[0])
 
 
 def fetch_weights(model: str) -> str:
@@ -105,6 +121,8 @@ def load_network(
     """
     fetch_weights(model)
     if model == "mtcnn-onet":
+        from facenet_pytorch.models.mtcnn import ONet
+
         return ONet().eval().to(device)
     if model in DOWNLOADED:
         return _load_resnet(model).to(device)
@@ -116,6 +134,8 @@ def weights_path(model: str) -> Path:
     if model == "mtcnn-onet":
         return SHIPPED_DIR / "onet.pt"
     if model in DOWNLOADED:
+        from facenet_pytorch.models.inception_resnet_v1 import get_torch_home
+
         return Path(get_torch_home()) / "checkpoints" / DOWNLOADED[model]
     return Path(model)
 
@@ -148,6 +168,8 @@ def _download(model: str, path: Path) -> None:
 
 
 def _load_resnet(model: str) -> torch.nn.Module:
+    from facenet_pytorch import InceptionResnetV1
+
     path, resnet = weights_path(model), InceptionResnetV1()
     try:
         tensors = torch.load(path, map_location="cpu", weights_only=True)
