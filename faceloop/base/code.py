@@ -7,7 +7,7 @@ of the code to tell whether a result is its own.
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,16 +76,18 @@ def check_engine(stage: str) -> None:
             )
 
 
+def stages_that_reach(names: Collection[str]) -> list[str]:
+    """Return the stages of dvc.yaml that reach one of these packages or scripts."""
+    return [stage for stage in _stages() if not set(names).isdisjoint(reached_by(stage))]
+
+
 def reached_by(stage: str) -> list[str]:
     """Return the code that a stage reaches by dvc.yaml, such as base, model, stages.train."""
-    (names,) = (
-        one[str(ENGINE)] for one in stages_of_dag()[stage]["params"] if isinstance(one, dict)
-    )
+    (names,) = (one[str(ENGINE)] for one in _stages()[stage]["params"] if isinstance(one, dict))
     return list(names)
 
 
-def stages_of_dag() -> dict[str, Any]:
-    """Return the stages of dvc.yaml by name."""
+def _stages() -> dict[str, Any]:
     if not DAG.is_file():
         raise FaceloopError(f"{DAG} is not here: run this in the project's root folder")
     return dict(yaml.load(DAG.read_bytes(), Loader=LOADER)["stages"])

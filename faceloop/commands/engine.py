@@ -1,12 +1,11 @@
 """`faceloop engine`: record what code results are made with from now on."""
 
 import argparse
-from collections.abc import Collection
 
 import yaml
 
 from faceloop.base.atomic import replacing
-from faceloop.base.code import ENGINE, digests, reached_by, recorded_digests, stages_of_dag
+from faceloop.base.code import ENGINE, digests, recorded_digests, stages_that_reach
 
 HEAD = """\
 # What code the results in dvc.lock were made with: a digest of what each package means, comments
@@ -37,8 +36,3 @@ def nested(digests: dict[str, str]) -> dict[str, object]:
     packages = {name: one for name, one in digests.items() if "." not in name}
     scripts = {name.partition(".")[2]: one for name, one in digests.items() if "." in name}
     return {**packages, "stages": scripts}
-
-
-def stages_that_reach(names: Collection[str]) -> list[str]:
-    """Return the stages of dvc.yaml that reach one of these packages or scripts."""
-    return [stage for stage in stages_of_dag() if not set(names).isdisjoint(reached_by(stage))]
