@@ -68,13 +68,17 @@ def main() -> None:
     shutil.rmtree(arguments.work, ignore_errors=True)
     rows = []
     for seed in range(arguments.draws):
-        folders = {name: arguments.work / f"{seed}-{name}" for name in ("as it is", "old")}
-        draw(folders["as it is"], seed)
-        shutil.copytree(folders["as it is"], folders["old"])
+        drawn = arguments.work / f"{seed}-drawn"
+        draw(drawn, seed)
+        folders = {name: arguments.work / f"{seed}-{name}" for name in PROCESSORS}
         for name, folder in folders.items():
+            shutil.copytree(drawn, folder)
             decide_on(name, folder, from_photos=True)
-        rows.append({"seed": seed, **differences(*folders.values())})
-        print(rows[-1], file=sys.stderr)
+        first, *others = folders
+        for name in others:
+            found = differences(folders[first], folders[name])
+            rows.append({"seed": seed, "processor": name, **found})
+            print(rows[-1], file=sys.stderr)
     print_table(pd.DataFrame(rows), 0)
     shutil.rmtree(arguments.work)
 
