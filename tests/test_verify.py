@@ -7,7 +7,8 @@ import pytest
 from clones import sh
 
 from faceloop.base.errors import FaceloopError
-from faceloop.commands.repository import rollback, verify
+from faceloop.commands.repository import verify
+from faceloop.commands.repository.lock import leads_elsewhere, outs_of
 from faceloop.commands.repository.vote_history import bent, changed_label_files, rows_of, start_of
 from faceloop.commands.rounds.finish import tag_round
 
@@ -150,5 +151,31 @@ def test_a_check_that_cannot_be_made_is_a_finding() -> None:
 
 def test_outs_of_a_lock_are_found() -> None:
     lock = "stages:\n  train@a:\n    outs:\n    - path: models/a.json\n  gate:\n    cmd: x\n"
-    assert rollback.outs_of(lock) == {"models/a.json"}
-    assert rollback.outs_of("") == set()
+    assert outs_of(lock) == {"models/a.json"}
+    assert outs_of("") == set()
+
+
+@pytest.mark.parametrize(
+    ("path", "elsewhere"),
+    [
+        ("models/o00-i00.safetensors", False),
+        ("data/queue/diverse.csv", False),
+        ("metrics/gate.json", False),
+        ("../precious.txt", True),
+        ("/etc/passwd", True),
+        ("data/../../precious.txt", True),
+        ("labels/o00-i00/ana.csv", True),
+        ("data/raw/march", True),
+        ("params.yaml", True),
+        ("models/link/precious.txt", True),
+    ],
+)
+def test_an_out_that_no_stage_makes_is_told_and_never_followed(
+    project: Any, path: str, elsewhere: bool
+) -> None:
+    Path("models").mkdir(exist_ok=True)
+    Path("models/link").symlink_to(project.root.parent)
+    assert leads_elsewhere(path) == elsewhere
+    lock = f"stages:\n  gone:\n    outs:\n    - path: {path}\n"
+    Path("dvc.lock").write_text(lock, encoding="utf-8")
+    assert [path in finding for finding in verify.lock_findings()] == [True] * elsewhere

@@ -32,6 +32,22 @@ def stages_of_other_params() -> list[str]:
     ]
 
 
+def leads_elsewhere(path: str) -> bool:
+    """Tell whether an out of dvc.lock is no file that a stage makes: a lock file may be hostile.
+
+    The file itself may be a link, into DVC's cache; the folder that holds it may not lead away.
+    """
+    parts, folder = Path(path).parts, Path(path).parent.resolve()
+    inside = folder.is_relative_to(Path.cwd().resolve()) and ".." not in parts
+    return not inside or parts[0] not in ("data", "models", "metrics") or parts[1:2] == ("raw",)
+
+
+def outs_of(lock: str) -> set[str]:
+    """Return what a dvc.lock says the stages made."""
+    stages = (yaml.safe_load(lock) or {}).get("stages", {})
+    return {out["path"] for stage in stages.values() for out in stage.get("outs", [])}
+
+
 def _read(path: Path) -> dict[str, Any]:
     return yaml.load(path.read_bytes(), Loader=LOADER) or {} if path.is_file() else {}
 

@@ -4,11 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
-import yaml
-
 from faceloop.base.errors import FaceloopError
 from faceloop.commands.repository.dvc import run_dvc, stale_stages
 from faceloop.commands.repository.git import HISTORY, round_tags, run_git, uncommitted
+from faceloop.commands.repository.lock import leads_elsewhere, outs_of
 from faceloop.commands.settings import read_settings
 
 POINTERS = ("data/raw", "models/embedders")  # where .dvc files stand for what people brought
@@ -40,7 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
         run_git("reset", "--quiet", "--hard")  # nothing was uncommitted
         raise
     for path in sorted(made_before - outs_of(Path("dvc.lock").read_text(encoding="utf-8"))):
-        Path(path).unlink(missing_ok=True)  # in the way of the stages; DVC's cache keeps it
+        if not leads_elsewhere(path):
+            Path(path).unlink(missing_ok=True)  # in the way of the stages; DVC's cache keeps it
     run_dvc("checkout")
     tell(tag)
     return 0
@@ -62,12 +62,6 @@ def require_clean() -> None:
             f"{path} is not what the last commit says: 'dvc add' or 'dvc repro' and commit, or "
             f"'dvc checkout --force {path}' to drop the change"
         )
-
-
-def outs_of(lock: str) -> set[str]:
-    """Return what a dvc.lock says the stages made."""
-    stages = (yaml.safe_load(lock) or {}).get("stages", {})
-    return {out["path"] for stage in stages.values() for out in stage.get("outs", [])}
 
 
 def restore(revision: str) -> None:
