@@ -19,8 +19,9 @@ PYTEST := OMP_NUM_THREADS=1 python -m pytest --numprocesses logical --maxprocess
 test: $(VENV)/.test bootstrap
 	$(PYTEST) -m "not slow"
 
+# One after the other: Ray starts servers that two workers would share.
 test-all: $(VENV)/.all test
-	$(PYTEST) -m slow
+	OMP_NUM_THREADS=1 python -m pytest -m slow
 
 # What each clone must be told by itself: how git merges two branches, where plots' scripts are.
 bootstrap: $(VENV)/.run
