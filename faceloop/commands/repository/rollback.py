@@ -4,11 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
-import yaml
-
 from faceloop.base.errors import FaceloopError
 from faceloop.commands.repository.dvc import run_dvc, stale_stages
 from faceloop.commands.repository.git import HISTORY, round_tags, run_git, uncommitted
+from faceloop.commands.repository.lock import read_lock, removable
 from faceloop.commands.settings import read_settings
 
 POINTERS = ("data/raw", "models/embedders")  # where .dvc files stand for what people brought
@@ -30,16 +29,17 @@ def run(arguments: argparse.Namespace) -> int:
     if tag not in round_tags():
         raise FaceloopError(f"{tag!r} is no finished round; there are: {', '.join(round_tags())}")
     require_clean()
-    made_before = outs_of(Path("dvc.lock").read_text(encoding="utf-8"))
+    made_before = read_lock().outs()
     restore(tag)
     try:
         run_dvc("fetch")
         if missing := json.loads(run_dvc("data", "status", "--json")).get("not_in_cache"):
             raise FaceloopError(f"{missing[0]} of {tag} is neither here nor in the remote")
+        gone = made_before - read_lock().outs()
     except FaceloopError:
         run_git("reset", "--quiet", "--hard")  # nothing was uncommitted
         raise
-    for path in sorted(made_before - outs_of(Path("dvc.lock").read_text(encoding="utf-8"))):
+    for path in filter(removable, sorted(gone)):
         Path(path).unlink(missing_ok=True)  # in the way of the stages; DVC's cache keeps it
     run_dvc("checkout")
     tell(tag)
@@ -62,12 +62,6 @@ def require_clean() -> None:
             f"{path} is not what the last commit says: 'dvc add' or 'dvc repro' and commit, or "
             f"'dvc checkout --force {path}' to drop the change"
         )
-
-
-def outs_of(lock: str) -> set[str]:
-    """Return what a dvc.lock says the stages made."""
-    stages = (yaml.safe_load(lock) or {}).get("stages", {})
-    return {out["path"] for stage in stages.values() for out in stage.get("outs", [])}
 
 
 def restore(revision: str) -> None:

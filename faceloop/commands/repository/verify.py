@@ -9,6 +9,7 @@ from faceloop.base.code import ENGINE, digests, recorded_digests
 from faceloop.base.errors import FaceloopError
 from faceloop.commands.repository.dvc import run_dvc, stages_to_run, stale_stages
 from faceloop.commands.repository.git import run_git, uncommitted
+from faceloop.commands.repository.lock import strays
 from faceloop.commands.repository.vote_history import changed_label_files
 from faceloop.commands.settings import read_settings
 from faceloop.faces.media import FORMULA_STARTS
@@ -48,6 +49,7 @@ def commit_checks(base: str | None, has_data: bool) -> list[Callable[[], list[st
         formula_findings,
         lambda: changed_label_files(base),
         git_findings,
+        strays,
         lambda: stale_findings(has_data),
     ]
 
