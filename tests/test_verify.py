@@ -1,5 +1,7 @@
 """What verify, finish and rollback ask of git alone, in repositories of two files."""
 
+import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +9,9 @@ import pytest
 from clones import sh
 
 from faceloop.base.errors import FaceloopError
-from faceloop.commands.repository import verify
-from faceloop.commands.repository.lock import leads_elsewhere, outs_of
+from faceloop.commands.cli import main
+from faceloop.commands.repository import rollback, verify
+from faceloop.commands.repository.lock import removable, stages_of_other_params, strays
 from faceloop.commands.repository.vote_history import bent, changed_label_files, rows_of, start_of
 from faceloop.commands.rounds.finish import tag_round
 
@@ -149,33 +152,85 @@ def test_a_check_that_cannot_be_made_is_a_finding() -> None:
     ]
 
 
-def test_outs_of_a_lock_are_found() -> None:
-    lock = "stages:\n  train@a:\n    outs:\n    - path: models/a.json\n  gate:\n    cmd: x\n"
-    assert outs_of(lock) == {"models/a.json"}
-    assert outs_of("") == set()
+DAG = """stages:
+  embed: {cmd: x, outs: ["data/embeddings/${item.batch}.npy"]}
+  train: {cmd: x, outs: ["models/${rounds.candidate}.safetensors"], metrics: [metrics/a.json]}
+"""
+MADE = ("data/embeddings/old.npy", "models/o01-i00.safetensors")
+NOT_MADE = (
+    *("../precious.txt", "data/../../precious.txt", "data/embeddings/../../params.yaml"),
+    *("data/raw/pool/1.jpg", "data/sources/pool.csv", "README.md", "labels/o01-i00/ana.csv"),
+    *("data/embeddings/.npy", "data/embeddings/old.npy\n", "data/other/old.npy"),
+)
+
+
+def lock_of(*paths: str, kind: str = "outs") -> str:
+    return json.dumps({"stages": {"unknown": {kind: [{"path": path} for path in paths]}}})
+
+
+def test_a_roll_back_removes_what_the_stages_made_and_nothing_else_that_the_lock_names(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("dvc.yaml").write_text(DAG)
+    Path("dvc.lock").write_text("{}")
+    Path("metrics").mkdir()
+    Path("metrics/gate.json").write_text("{}")
+    Path(".gitignore").write_text("/data/\n/models/\n")
+    commit("The stages", o01_i00="b,none")
+    sh("git tag -f o00-i00", repository)
+    for name in (*MADE, *NOT_MADE):
+        path = repository / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    Path("dvc.lock").write_text(lock_of(*MADE, *NOT_MADE))
+    commit("A hostile lock", o01_i00="b,none")
+    monkeypatch.setattr(rollback, "run_dvc", lambda *words: "{}")
+    assert main(["rollback", "o00-i00"]) == 0
+    assert [name for name in MADE if Path(name).exists()] == []
+    assert [name for name in NOT_MADE if not os.path.lexists(name)] == []
+
+
+def test_a_folder_that_is_a_link_leads_no_roll_back_out(project: Any, tmp_path: Path) -> None:
+    Path("dvc.yaml").write_text(DAG)
+    assert removable(MADE[0])
+    (tmp_path / "outside").mkdir()
+    Path("data/embeddings").symlink_to(tmp_path / "outside")
+    assert not removable(MADE[0])
+    Path("data/embeddings").unlink()
+    Path("data/embeddings").symlink_to(project.root / "labels")
+    assert not removable(MADE[0])
 
 
 @pytest.mark.parametrize(
-    ("path", "elsewhere"),
+    ("lock", "finding"),
     [
-        ("models/o00-i00.safetensors", False),
-        ("data/queue/diverse.csv", False),
-        ("metrics/gate.json", False),
-        ("../precious.txt", True),
-        ("/etc/passwd", True),
-        ("data/../../precious.txt", True),
-        ("labels/o00-i00/ana.csv", True),
-        ("data/raw/march", True),
-        ("params.yaml", True),
-        ("models/link/precious.txt", True),
+        (lock_of(*MADE, "metrics/a.json", "data/gone/x.csv"), ""),
+        (lock_of("data", "labels", "data/raw/pool", kind="deps"), ""),
+        ("", ""),
+        (lock_of("../precious.txt"), "dvc.lock: unknown made '../precious.txt', outside data"),
+        (lock_of("data/../labels/a.csv"), "unknown made 'data/../labels/a.csv', outside data"),
+        (lock_of("/etc/passwd", kind="deps"), "unknown read '/etc/passwd', outside the project"),
+        (lock_of("data/away/x.csv"), "unknown made 'data/away/x.csv', outside data"),
+        (lock_of("data/\0"), "dvc.lock is not as DVC writes it: restore it with git"),
+        ("stages: [a]", "dvc.lock is not as DVC writes it"),
+        ("stages: {a: {outs: [b]}}", "dvc.lock is not as DVC writes it"),
+        ("a: [", "dvc.lock is not as DVC writes it"),
+        ("- a", "dvc.lock is not as DVC writes it"),
     ],
 )
-def test_an_out_that_no_stage_makes_is_told_and_never_followed(
-    project: Any, path: str, elsewhere: bool
+def test_verify_names_what_in_the_lock_leads_elsewhere(
+    project: Any, tmp_path: Path, lock: str, finding: str
 ) -> None:
-    Path("models").mkdir(exist_ok=True)
-    Path("models/link").symlink_to(project.root.parent)
-    assert leads_elsewhere(path) == elsewhere
-    lock = f"stages:\n  gone:\n    outs:\n    - path: {path}\n"
-    Path("dvc.lock").write_text(lock, encoding="utf-8")
-    assert [path in finding for finding in verify.lock_findings()] == [True] * elsewhere
+    (project.root / "data/away").symlink_to(tmp_path)
+    Path("dvc.lock").write_text(lock)
+    found = verify.all_findings([strays])
+    assert len(found) == bool(finding)
+    assert finding in "".join(found)
+
+
+def test_params_files_that_a_lock_makes_up_are_not_read(project: Any, tmp_path: Path) -> None:
+    (tmp_path / "secret.yaml").write_text("a: [")
+    Path("dvc.yaml").write_text(DAG)
+    params = {"../secret.yaml": {"a": 1}}
+    Path("dvc.lock").write_text(json.dumps({"stages": {"train": {"params": params}}}))
+    assert stages_of_other_params() == ["train"]

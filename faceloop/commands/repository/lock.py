@@ -1,14 +1,84 @@
-"""What dvc.lock says that results were made with, beside what params.yaml and engine.yaml say."""
+"""What dvc.lock says that results were made with, and where they lie: hostile until checked."""
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
+from pydantic import BaseModel, Field, ValidationError
 
-from faceloop.base.params import LOADER
+from faceloop.base.blocks import NAME_PATTERN
+from faceloop.base.code import ENGINE
+from faceloop.base.errors import FaceloopError
+from faceloop.base.params import LOADER, PARAMS
 
 LOCK, DAG = Path("dvc.lock"), Path("dvc.yaml")
+MADE_IN = ("data", "models")  # what stages make and DVC keeps; metrics are git's
 MISSING = object()
+
+
+class Entry(BaseModel):
+    """A file or folder that a stage read or made."""
+
+    path: Annotated[str, Field(pattern=r"^[^\x00]+$")]
+
+
+class Ran(BaseModel):
+    """A stage as it ran: what it read, what it made, and with which params of which file."""
+
+    deps: list[Entry] = []
+    outs: list[Entry] = []
+    params: dict[str, dict[str, Any]] = {}
+
+
+class Lock(BaseModel):
+    """A dvc.lock: its stages by name."""
+
+    stages: dict[str, Ran] = {}
+
+    def outs(self) -> set[str]:
+        """Return what the stages are said to have made."""
+        return {out.path for stage in self.stages.values() for out in stage.outs}
+
+
+def read_lock() -> Lock:
+    """Return what dvc.lock says; nothing where there is none.
+
+    Raises:
+        FaceloopError: it is no dvc.lock.
+    """
+    try:
+        return Lock.model_validate(_read(LOCK))
+    except (yaml.YAMLError, ValidationError) as error:
+        raise FaceloopError(f"{LOCK} is not as DVC writes it: restore it with git") from error
+
+
+def removable(path: str) -> bool:
+    """Tell whether a path of a dvc.lock may be removed: a stage of dvc.yaml makes it anew.
+
+    Only what dvc.yaml names is, with any name in the place of a param, and only inside data/ and
+    models/ after links in the folder are followed. The file itself may be a link to DVC's cache.
+    """
+    made = [out for stage in _read(DAG)["stages"].values() for out in stage.get("outs", [])]
+    named = any(re.fullmatch(_pattern(template), path) for template in made)
+    return named and _is_inside(Path(path).parent, MADE_IN)
+
+
+def strays() -> list[str]:
+    """Return the entries of dvc.lock that lead out of the project, or to what no stage makes."""
+    found = []
+    for name, stage in read_lock().stages.items():
+        found += [
+            f"{LOCK}: {name} made {out.path!r}, outside {', '.join(MADE_IN)} and metrics"
+            for out in stage.outs
+            if not _is_inside(Path(out.path).parent, (*MADE_IN, "metrics"))
+        ]
+        found += [
+            f"{LOCK}: {name} read {dep.path!r}, outside the project"
+            for dep in stage.deps
+            if not _is_inside(Path(dep.path), ("",))
+        ]
+    return [f"{line}: take that entry out, or restore the file with git" for line in found]
 
 
 def stages_of_other_params() -> list[str]:
@@ -18,34 +88,29 @@ def stages_of_other_params() -> list[str]:
     """
     if not LOCK.is_file() or not DAG.is_file():
         return []
-    dag, lock = _read(DAG)["stages"], _read(LOCK).get("stages", {})
-    ran = {name: one.get("params", {}) for name, one in lock.items() if name.split("@")[0] in dag}
-    now = {path: _read(Path(path)) for path in {path for params in ran.values() for path in params}}
+    dag = _read(DAG)["stages"]
+    ran = {name: s.params for name, s in read_lock().stages.items() if name.split("@")[0] in dag}
+    now = {path.as_posix(): _read(path) for path in (PARAMS, ENGINE)}
     return [
         name
         for name, params in ran.items()
         if any(
-            _value(now[path], key) != value
+            _value(now.get(path), key) != value
             for path, values in params.items()
             for key, value in values.items()
         )
     ]
 
 
-def leads_elsewhere(path: str) -> bool:
-    """Tell whether an out of dvc.lock is no file that a stage makes: a lock file may be hostile.
-
-    The file itself may be a link, into DVC's cache; the folder that holds it may not lead away.
-    """
-    parts, folder = Path(path).parts, Path(path).parent.resolve()
-    inside = folder.is_relative_to(Path.cwd().resolve()) and ".." not in parts
-    return not inside or parts[0] not in ("data", "models", "metrics") or parts[1:2] == ("raw",)
+def _is_inside(path: Path, folders: tuple[str, ...]) -> bool:
+    there = path.resolve()
+    return any(there.is_relative_to(Path.cwd() / folder) for folder in folders)
 
 
-def outs_of(lock: str) -> set[str]:
-    """Return what a dvc.lock says the stages made."""
-    stages = (yaml.safe_load(lock) or {}).get("stages", {})
-    return {out["path"] for stage in stages.values() for out in stage.get("outs", [])}
+def _pattern(template: str) -> str:
+    """Return what a path of dvc.yaml matches, whatever its params say."""
+    fixed = re.split(r"\$\{[^}]*\}", template)
+    return NAME_PATTERN.strip("^$").join(map(re.escape, fixed))
 
 
 def _read(path: Path) -> dict[str, Any]:

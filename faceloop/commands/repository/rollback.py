@@ -7,7 +7,7 @@ from pathlib import Path
 from faceloop.base.errors import FaceloopError
 from faceloop.commands.repository.dvc import run_dvc, stale_stages
 from faceloop.commands.repository.git import HISTORY, round_tags, run_git, uncommitted
-from faceloop.commands.repository.lock import leads_elsewhere, outs_of
+from faceloop.commands.repository.lock import read_lock, removable
 from faceloop.commands.settings import read_settings
 
 POINTERS = ("data/raw", "models/embedders")  # where .dvc files stand for what people brought
@@ -29,18 +29,18 @@ def run(arguments: argparse.Namespace) -> int:
     if tag not in round_tags():
         raise FaceloopError(f"{tag!r} is no finished round; there are: {', '.join(round_tags())}")
     require_clean()
-    made_before = outs_of(Path("dvc.lock").read_text(encoding="utf-8"))
+    made_before = read_lock().outs()
     restore(tag)
     try:
         run_dvc("fetch")
         if missing := json.loads(run_dvc("data", "status", "--json")).get("not_in_cache"):
             raise FaceloopError(f"{missing[0]} of {tag} is neither here nor in the remote")
+        gone = made_before - read_lock().outs()
     except FaceloopError:
         run_git("reset", "--quiet", "--hard")  # nothing was uncommitted
         raise
-    for path in sorted(made_before - outs_of(Path("dvc.lock").read_text(encoding="utf-8"))):
-        if not leads_elsewhere(path):
-            Path(path).unlink(missing_ok=True)  # in the way of the stages; DVC's cache keeps it
+    for path in filter(removable, sorted(gone)):
+        Path(path).unlink(missing_ok=True)  # in the way of the stages; DVC's cache keeps it
     run_dvc("checkout")
     tell(tag)
     return 0

@@ -9,7 +9,7 @@ from faceloop.base.code import ENGINE, digests, recorded_digests
 from faceloop.base.errors import FaceloopError
 from faceloop.commands.repository.dvc import run_dvc, stages_to_run, stale_stages
 from faceloop.commands.repository.git import run_git, uncommitted
-from faceloop.commands.repository.lock import LOCK, leads_elsewhere, outs_of
+from faceloop.commands.repository.lock import strays
 from faceloop.commands.repository.vote_history import changed_label_files
 from faceloop.commands.settings import read_settings
 from faceloop.faces.media import FORMULA_STARTS
@@ -49,7 +49,7 @@ def commit_checks(base: str | None, has_data: bool) -> list[Callable[[], list[st
         formula_findings,
         lambda: changed_label_files(base),
         git_findings,
-        lock_findings,
+        strays,
         lambda: stale_findings(has_data),
     ]
 
@@ -107,15 +107,6 @@ def git_findings() -> list[str]:
         for path in run_git("ls-files", "--cached", "--ignored", "--exclude-standard").splitlines()
     ]
     return findings
-
-
-def lock_findings() -> list[str]:
-    """Return outs in dvc.lock that no stage makes: no command follows them."""
-    lock = LOCK.read_text(encoding="utf-8") if LOCK.is_file() else ""
-    return [
-        f"{LOCK}: {path} is no file of a stage: take the entry out, or run 'dvc repro' anew"
-        for path in sorted(filter(leads_elsewhere, outs_of(lock)))
-    ]
 
 
 def stale_findings(has_data: bool) -> list[str]:
