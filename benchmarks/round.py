@@ -83,6 +83,7 @@ def main() -> None:
 def lay_project(faces: int) -> None:
     """Lay a clone with a batch that counts as extracted, embedded and linked."""
     for name in CODE:
+        Path(name).unlink(missing_ok=True)  # a scratch project's link: DVC wants the file
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, name)
     for folder in ("models/embedders", "labels", "data/raw"):
