@@ -3,33 +3,27 @@
 import threading
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
+from test_merging import merged as merge_up_to
 
 from faceloop.base.errors import FaceloopError
-from faceloop.base.rounds import rounds_up_to
 from faceloop.base.storage import FACES_DIR, write_parquet
 from faceloop.base.tables import as_table
 from faceloop.commands.rounds.history import read_conflicts
 from faceloop.commands.rounds.state import read_state
-from faceloop.commands.settings import read_settings
-from faceloop.crops.face_table import read_batch, read_faces
+from faceloop.crops.face_table import read_batch
 from faceloop.labels.adjudication import adjudicate, disagreements, standing_decisions
 from faceloop.labels.adjudication_files import (
     adjudication_path,
     read_adjudications,
-    read_rounds,
     sole_writer,
     with_adjudications,
     write_adjudications,
 )
-from faceloop.labels.agreement import measure_agreement
 from faceloop.labels.columns import ADJUDICATIONS
-from faceloop.labels.counting import count_labels
 from faceloop.labels.label_figures import LabelFigures
-from faceloop.labels.merging import merge_rounds
-from faceloop.labels.vote_files import known_rounds, read_votes
+from faceloop.labels.vote_files import read_votes
 from stages import merge_labels
 
 SEED, FIRST, SECOND = "o00-i00", "o01-i00", "o01-i01"
@@ -50,16 +44,9 @@ def settle(round_name: str, *rows: tuple[str, ...]) -> None:
 
 
 def merged(round_name: str) -> tuple[pd.DataFrame, LabelFigures]:
-    """Merge the rounds up to one as merge_labels does; return the table and the figures."""
-    settings = read_settings()
-    rounds = rounds_up_to(round_name, known_rounds(settings.rounds))
-    said = read_rounds(rounds, settings.classes)
-    faces = read_faces(settings.batches, said.queues)
-    found = merge_rounds(*said, faces, round_name, settings)
-    rng = np.random.default_rng(0)
-    people = measure_agreement(found.labelled, found.placed, settings.intervals, rng)
-    figures = count_labels(found, said.queues, people.figures, round_name, settings)
-    return found.labelled.set_index("face_id"), figures
+    """Merge the rounds up to one; return the table by face, and the figures."""
+    table, figures = merge_up_to(round_name)
+    return table.set_index("face_id"), figures
 
 
 @pytest.fixture
