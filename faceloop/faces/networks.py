@@ -34,31 +34,61 @@ class Networks(NamedTuple):
 
 @lru_cache(maxsize=8)
 def networks_of(mtcnn: Mtcnn, precision: torch.dtype) -> Networks:
-    """Return the networks of MTCNN as `detect` runs them, where their weights are.
+    """Return the networks of MTCNN as they look at everything, where their weights are.
 
     Args:
         mtcnn: their weights.
         precision: of R-Net's and O-Net's convolutions, and of P-Net's on large pictures; all else
             is float32.
     """
-    pnet, rnet, onet = mtcnn.pnet, mtcnn.rnet, mtcnn.onet
-    return Networks(
-        Proposal([*convolutions(pnet, (2, 0, 0)), joined(pnet, "conv4_1", "conv4_2")], precision),
-        nn.Sequential(
-            Blocked(convolutions(rnet, (3, 3, 0)), precision),
-            nn.Flatten(),
-            channels_first(layer(rnet, "dense4"), side=3),
-            activation(rnet, "prelu4"),
-            joined(rnet, "dense5_1", "dense5_2"),
-        ),
-        nn.Sequential(
-            Blocked(convolutions(onet, (3, 3, 2, 0)), precision),
-            nn.Flatten(),
-            channels_first(layer(onet, "dense5"), side=3),
-            activation(onet, "prelu5"),
-            joined(onet, "dense6_1", "dense6_2", "dense6_3"),
-        ),
+    (proposal, _), *others = layers_of(mtcnn)
+    refinement, output = (
+        nn.Sequential(Blocked(convolutional, precision), nn.Flatten(), *dense)
+        for convolutional, dense in others
     )
+    return Networks(Proposal(proposal, precision), refinement, output)
+
+
+@lru_cache(maxsize=8)
+def exact_networks_of(mtcnn: Mtcnn) -> Networks:
+    """Return the same networks in float64 for few windows: P-Net's are (n, 3, 12, 12) to (n, 5)."""
+    return Networks(
+        *(
+            nn.Sequential(AsFloat64(), *convolutional, nn.Flatten(), *dense).double()
+            for convolutional, dense in layers_of(mtcnn)
+        )
+    )
+
+
+class AsFloat64(nn.Module):
+    """What comes in, in float64."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.double()
+
+
+def layers_of(mtcnn: Mtcnn) -> list[tuple[list[nn.Module], list[nn.Module]]]:
+    """Return the convolutional and the dense layers of P-Net, R-Net and O-Net."""
+    pnet, rnet, onet = mtcnn.pnet, mtcnn.rnet, mtcnn.onet
+    return [
+        ([*convolutions(pnet, (2, 0, 0)), joined(pnet, "conv4_1", "conv4_2")], []),
+        (
+            convolutions(rnet, (3, 3, 0)),
+            [
+                channels_first(layer(rnet, "dense4"), side=3),
+                activation(rnet, "prelu4"),
+                joined(rnet, "dense5_1", "dense5_2"),
+            ],
+        ),
+        (
+            convolutions(onet, (3, 3, 2, 0)),
+            [
+                channels_first(layer(onet, "dense5"), side=3),
+                activation(onet, "prelu5"),
+                joined(onet, "dense6_1", "dense6_2", "dense6_3"),
+            ],
+        ),
+    ]
 
 
 class Proposal(nn.Module):
