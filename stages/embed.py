@@ -19,11 +19,11 @@ from faceloop.embedding.shards import check_for_crops, cut_shards, embed_shard
 from faceloop.weights.loading import fetch_weights
 from faceloop.workers.dispatch import map_shards
 from faceloop.workers.local import Lost
-from faceloop.workers.params import Engine
+from faceloop.workers.params import Workers
 
 
 class Params(OfABatch):
-    engine: Annotated[Engine, Field(exclude=True)]
+    workers: Annotated[Workers, Field(exclude=True)]
     device: Device
     extract_faces: Margin
     embed: Embed
@@ -49,7 +49,7 @@ def main(batch: str) -> None:
         tqdm(total=len(places), desc=f"embed {batch}", unit="face", disable=None) as progress,
     ):
         shards = cut_shards(places)
-        for shard, embeddings in map_shards(work, shards, settings.engine, check):
+        for shard, embeddings in map_shards(work, shards, settings.workers, check):
             if isinstance(embeddings, Lost):
                 raise FaceloopError(f"embed: a process died ({embeddings.exit_code}); run it again")
             rows.write(shard.start, embeddings)

@@ -22,11 +22,11 @@ from faceloop.faces.params import ExtractFaces
 from faceloop.faces.sources import Source, check_for_sources, extract_source, folder_of, gather
 from faceloop.workers.dispatch import map_shards, threads_each
 from faceloop.workers.local import Lost
-from faceloop.workers.params import Engine
+from faceloop.workers.params import Workers
 
 
 class Params(OfABatch):
-    engine: Annotated[Engine, Field(exclude=True)]
+    workers: Annotated[Workers, Field(exclude=True)]
     device: Device
     extract_faces: ExtractFaces
 
@@ -59,10 +59,10 @@ def extract_all(batch: str, sources: list[Source], settings: Params) -> dict[str
     todo = [source for source in sources if not is_finished(folder_of(source, wanted))]
     todo.sort(key=lambda source: -source.path.stat().st_size)  # the longest first, not at the end
     work = partial(
-        extract_source, settings=wanted, device=device, threads=threads_each(settings.engine)
+        extract_source, settings=wanted, device=device, threads=threads_each(settings.workers)
     )
     check = partial(check_for_sources, batch, wanted, device)
-    done = map_shards(work, todo, settings.engine, check)
+    done = map_shards(work, todo, settings.workers, check)
     lost: dict[str, str] = {}
     for source, result in tqdm(
         done, "extract_faces", len(sources), initial=len(sources) - len(todo), disable=None

@@ -31,7 +31,7 @@ def filled(project: Any, drawn: Any, cluster: Any) -> Any:
     """A project with photos and videos in the batch `drawn`, and Ray at the cluster's address."""
     folder = project.root / "data/raw/drawn"
     shutil.copytree(drawn.root / "data/raw/drawn", folder)
-    project.set({"batches": ["drawn"], "engine.address": cluster.address, "engine.workers": 2})
+    project.set({"batches": ["drawn"], "workers.address": cluster.address, "workers.count": 2})
     return project
 
 
@@ -57,14 +57,14 @@ def test_a_node_that_goes_away_while_it_works_changes_no_byte(
         yield from done
 
     monkeypatch.setattr(extract_faces, "map_shards", removing)
-    filled.set({"engine.name": "ray"})
+    filled.set({"workers.engine": "ray"})
     extract_faces.main("drawn")
     assert faces() == local and not cluster.worker_nodes
 
 
 def test_a_node_without_bfloat16_is_named_before_any_work(filled: Any, cluster: Any) -> None:
     cluster.add_node(num_cpus=1, env_vars=AVX2)
-    filled.set({"engine.name": "ray", "extract_faces.precision": "bfloat16"})
+    filled.set({"workers.engine": "ray", "extract_faces.precision": "bfloat16"})
     with pytest.raises(FaceloopError, match=r"node .*: precision: bfloat16 is not computed by"):
         extract_faces.main("drawn")
     assert not list(WORK_DIR.glob("*"))

@@ -18,7 +18,7 @@ from faceloop.workers.ahead import map_ahead
 from faceloop.workers.answers import WorkFailed
 from faceloop.workers.dispatch import count_workers, map_shards
 from faceloop.workers.local import Lost, run_here, still_alive
-from faceloop.workers.params import Engine
+from faceloop.workers.params import Workers
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -149,25 +149,25 @@ def test_workers_leave_when_their_parent_is_killed(tmp_path: Path) -> None:
 
 
 def test_workers_are_as_many_as_asked_for_and_never_more_than_shards() -> None:
-    engine = Engine(name="local", workers=4, address=None)
-    assert (count_workers(engine, 9), count_workers(engine, 2), count_workers(engine, 0)) == (
+    settings = Workers(engine="local", count=4, address=None)
+    assert (count_workers(settings, 9), count_workers(settings, 2), count_workers(settings, 0)) == (
         4,
         2,
         1,
     )
-    assert count_workers(engine.model_copy(update={"workers": "auto"}), 999) >= 1
+    assert count_workers(settings.model_copy(update={"count": "auto"}), 999) >= 1
 
 
 def test_the_engine_is_the_one_that_params_name() -> None:
-    engine = Engine(name="local", workers="auto", address=None)
-    done = map_shards(partial(times, factor=2), [4, 5], engine, check=dict)
+    settings = Workers(engine="local", count="auto", address=None)
+    done = map_shards(partial(times, factor=2), [4, 5], settings, check=dict)
     assert dict(done) == {4: 8, 5: 10}
 
 
 def test_a_machine_that_does_not_pass_its_check_begins_nothing() -> None:
-    engine = Engine(name="local", workers="auto", address=None)
+    settings = Workers(engine="local", count="auto", address=None)
     with pytest.raises(ValueError, match="13 is not liked"):
-        map_shards(partial(times, factor=2), [4, 5], engine, partial(times, 13, factor=2))
+        map_shards(partial(times, factor=2), [4, 5], settings, partial(times, 13, factor=2))
 
 
 def test_work_ahead_comes_in_order_and_from_other_threads() -> None:

@@ -72,9 +72,9 @@ def test_a_missing_key_is_named_with_its_blocks_line(params: Path) -> None:
         (r"^device: \w+", "device: tpu", ["device", "'tpu'", "'cuda'"]),
         *(
             (
-                r"^  workers: \S+",
-                f"  workers: {value}",
-                ["engine.workers", "found ", "auto, or a whole"],
+                r"^  count: \S+",
+                f"  count: {value}",
+                ["workers.count", "found ", "auto, or a whole"],
             )
             for value in ("0", "-1", "1.5", "all", "true")
         ),

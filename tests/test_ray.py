@@ -18,12 +18,12 @@ from faceloop.faces.extracted import WORK_DIR
 from faceloop.workers import ray_data
 from faceloop.workers.dispatch import map_shards, threads_each
 from faceloop.workers.local import Lost
-from faceloop.workers.params import Engine
+from faceloop.workers.params import Workers
 from stages import embed, extract_faces
 
 pytest.importorskip("ray", reason="needs pip install 'faceloop[ray]'")
 pytestmark = pytest.mark.slow
-RAY = Engine(name="ray", workers=2, address=None)
+RAY = Workers(engine="ray", count=2, address=None)
 
 
 def killed_at_first(shard: int, folder: Path) -> int:
@@ -73,7 +73,7 @@ def test_faces_and_embeddings_are_the_same_bytes_on_either_engine(project: Any, 
     shutil.rmtree(WORK_DIR)
     for path in [*FACES_DIR.iterdir(), *EMBEDDINGS_DIR.iterdir()]:
         path.unlink()
-    project.set({"engine.name": "ray", "engine.workers": 2})
+    project.set({"workers.engine": "ray", "workers.count": 2})
     extract_faces.main("drawn")
     embed.main("drawn")
     assert outs() == local
@@ -103,7 +103,7 @@ def test_a_node_that_does_not_see_the_folder_says_so(project: Any) -> None:
 
 
 def test_an_address_of_ray_client_is_refused_with_the_one_that_works(project: Any) -> None:
-    project.set({"engine.name": "ray", "engine.address": "ray://head:10001"})
+    project.set({"workers.engine": "ray", "workers.address": "ray://head:10001"})
     with pytest.raises(FaceloopError, match="'ray start --address=HEAD:6379'") as raised:
         read_settings()
     assert "\n" not in str(raised.value)

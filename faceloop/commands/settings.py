@@ -21,7 +21,7 @@ from faceloop.sampling.params import (
     SampleUncertain,
     SampleValidation,
 )
-from faceloop.workers.params import Engine
+from faceloop.workers.params import Workers
 
 
 class Report(Block):
@@ -34,7 +34,7 @@ class Settings(Merging, ByStrategy):
     model_config = Block.model_config
 
     device: Device
-    engine: Engine
+    workers: Workers
     extract_faces: ExtractFaces
     embed: Embed
     link_duplicates: LinkDuplicates

@@ -1,4 +1,4 @@
-"""The block `engine` of params.yaml."""
+"""The block `workers` of params.yaml."""
 
 from typing import Annotated, Any, Literal
 
@@ -13,9 +13,9 @@ def _auto_or_count(value: Any) -> Any:
     return value
 
 
-class Engine(Block):
-    name: Literal["local", "ray"]
-    workers: Annotated[Literal["auto"] | int, BeforeValidator(_auto_or_count)]
+class Workers(Block):
+    engine: Literal["local", "ray"]
+    count: Annotated[Literal["auto"] | int, BeforeValidator(_auto_or_count)]
     address: str | None
 
     @field_validator("address")

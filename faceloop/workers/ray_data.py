@@ -84,7 +84,7 @@ def _connect(address: str | None) -> Any:
         import ray.data
     except ImportError as error:
         raise FaceloopError(
-            "engine.name: ray is not installed: run \"pip install 'faceloop[ray]'\", or set it "
+            "workers.engine: ray is not installed: run \"pip install 'faceloop[ray]'\", or set it "
             "to local in params.yaml"
         ) from error
     try:
@@ -95,7 +95,7 @@ def _connect(address: str | None) -> Any:
             logging_level="warning",
         )
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise FaceloopError(f"engine.address: {address} cannot be reached: {error}") from error
+        raise FaceloopError(f"workers.address: {address} cannot be reached: {error}") from error
     return ray
 
 
