@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.scratch import DATA, EMBEDDER, embed_once, extract_once, link_batch, project
+from benchmarks.scratch import (
+    DATA,
+    EMBEDDER,
+    embed_once,
+    extract_once,
+    lay_embedder,
+    link_batch,
+    project,
+)
 from faceloop.base.rounds import next_round
 from faceloop.base.storage import METRICS_DIR, read_record
 from faceloop.commands.labelling import vote
@@ -74,9 +82,7 @@ def prepare(work: Path) -> Path:
     """Extract and embed UTKFace once for all runs; return the project that holds its faces."""
     folder, truth = work / "utkface", read_truth()
     with project(folder, EMBEDDED):
-        embedder = Path(read_settings().embed.model)
-        embedder.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(EMBEDDER, embedder)
+        lay_embedder(Path("models/embedders"))
         for batch in (TEST, POOL):
             files = truth.loc[truth["batch"] == batch, "source"]
             link_batch(batch, [UTKFACE / "images" / file for file in files])

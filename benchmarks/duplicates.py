@@ -20,7 +20,7 @@ from PIL import Image
 
 from benchmarks.active_learning import answer_next_round, run_stages
 from benchmarks.real_faces import print_table
-from benchmarks.scratch import DATA, EMBEDDER, extract_once, project
+from benchmarks.scratch import DATA, EMBEDDER, extract_once, lay_embedder, project
 from demo.mp4 import Picture, write_mp4
 from faceloop.base.storage import DUPLICATES_DIR, read_parquet, write_parquet
 from faceloop.base.tables import as_table
@@ -50,9 +50,7 @@ def main() -> None:
     work = parser.parse_args().work
     if not (work / RAW_DIR / BATCH).is_dir():
         plant(work / RAW_DIR / BATCH)
-    embedders = work / "models/embedders"
-    embedders.mkdir(parents=True, exist_ok=True)
-    shutil.copy(EMBEDDER, embedders)
+    lay_embedder(work / "models/embedders")
     linked, asked = [], []
     for name, model in EMBEDDERS.items():
         changes = {"classes": classes(), "batches": [BATCH], "embed.model": model}

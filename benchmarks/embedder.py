@@ -73,7 +73,7 @@ def _embed(faces: pd.DataFrame, crop_of: CropOf, settings: Settings) -> np.ndarr
     """Return embeddings (n, d) of faces cut by `crop_of`, packed as extract_faces packs them."""
     device = pick_device(settings.device)
     network = load_network(settings.embed.model, device)
-    embedder = embedder_of(network, settings.embed, SHIPPED_MARGIN, device)
+    embedder = embedder_of(network, settings.embed, None, SHIPPED_MARGIN, device)
     crops = []
     for source, *box in faces[["source", "x0", "y0", "x1", "y1"]].itertuples(index=False):
         with Image.open(UTKFACE / "images" / source) as image:

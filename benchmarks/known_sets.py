@@ -39,7 +39,7 @@ def write_onet(path: Path) -> None:
     settings = read_settings()
     embed = settings.embed.model_copy(update={"model": "mtcnn-onet"})
     device = pick_device("cpu")
-    embedder = embedder_of(load_network(embed.model, device), embed, 0.0, device)
+    embedder = embedder_of(load_network(embed.model, device), embed, None, 0.0, device)
     table = pd.read_csv(DATA / "utkface/labels.csv")
     files = table.loc[table["image"] == 1, "file"].to_numpy(dtype=str)
     parts = []

@@ -47,6 +47,14 @@ def lay_code(folder: Path) -> None:
         (folder / name).symlink_to(ROOT / name)
 
 
+def lay_embedder(folder: Path) -> None:
+    """Copy the shared embedder into a folder, and what it wants of its pixels."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(EMBEDDER, folder / EMBEDDER.name)
+    wanted = "channels: bgr\nmean: 0.0\nscale: 1.0\n"
+    (folder / EMBEDDER.name).with_suffix(".yaml").write_text(wanted, encoding="utf-8")
+
+
 def _change(params: Any, changes: Mapping[str, Any]) -> None:
     start = {"accepted": PRIOR, "candidate": SEED_ROUND, "rejected": [], "without_gain": 0}
     for key, value in ({"rounds": start} | dict(changes)).items():

@@ -46,6 +46,7 @@ from faceloop.weights.loading import (
 from stages import embed
 
 CUDA = torch.device("cuda")
+PIXELS = OnnxInput(channels="bgr", mean=0.0, scale=1.0)
 SHARED_ONNX = Path(__file__).resolve().parents[2] / "shared/weights/face_reid_0095_256d.onnx"
 PEOPLE = {"vggface2": 8631, "casia-webface": 10575}
 
@@ -131,7 +132,7 @@ def shared_onnx() -> Forward:
     if not SHARED_ONNX.is_file():
         pytest.skip(f"{SHARED_ONNX} is not here")
     session = onnxruntime.InferenceSession(SHARED_ONNX, providers=["CPUExecutionProvider"])
-    return onnx_features(session, OnnxInput(channels="bgr", mean=0.0, scale=1.0))
+    return onnx_features(session, PIXELS)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +250,7 @@ def test_onnx_takes_its_pixels_from_memory_on_any_machine(project: Any) -> None:
     pytest.importorskip("onnxruntime")
     write_onnx(onnx_path(project, "flat"))
     settings = settings_of(project, "models/embedders/flat.onnx")
-    embedder = embedder_of(load_network(settings.model, CUDA), settings, 0.2, CUDA)
+    embedder = embedder_of(load_network(settings.model, CUDA), settings, PIXELS, 0.2, CUDA)
     assert embedder.device == CPU and embedder(crops(2)).shape == (2, 48)
 
 
@@ -369,7 +370,7 @@ def test_weights_that_differ_between_machines_are_refused(project: Any) -> None:
     wanted = settings_of(project, "mtcnn-onet")
     (shard,) = cut_shards(places_of_pool())
     with pytest.raises(FaceloopError, match="its file is not the same on all machines.*abc"):
-        embed_shard(shard, "pool", wanted, 0.2, "abc", "cpu")
+        embed_shard(shard, "pool", wanted, None, 0.2, "abc", "cpu")
 
 
 def test_work_and_shards_can_be_sent_to_another_process(project: Any) -> None:
@@ -431,7 +432,7 @@ def onnx_path(project: Any, name: str) -> Path:
 
 @pytest.mark.parametrize("batch", ["n", 1])
 @pytest.mark.parametrize("channels", ["rgb", "bgr"])
-def test_an_onnx_model_gets_the_pixels_that_params_describe(
+def test_an_onnx_model_gets_the_pixels_that_it_wants(
     project: Any, batch: int | str, channels: str
 ) -> None:
     pytest.importorskip("onnxruntime")
@@ -449,11 +450,28 @@ def test_an_onnx_model_gets_the_pixels_that_params_describe(
 
 def test_an_onnx_model_embeds_a_batch(project: Any) -> None:
     pytest.importorskip("onnxruntime")
-    write_onnx(onnx_path(project, "flat"))
+    path = onnx_path(project, "flat")
+    write_onnx(path)
     project.add_batch("pool", photos=3)
     project.set({"embed.model": "models/embedders/flat.onnx"})
+    with pytest.raises(FaceloopError, match=r"embedders/flat\.yaml is not here: .*'mean: 127\.5'"):
+        embed.main("pool")
+    beside = path.with_suffix(".yaml")
+    for said, wanted in (
+        ("mean: .inf\nscale: 1.0", r"flat\.yaml:2: mean: .*finite"),
+        ("mean: 0.0\nscale: 0.0", r"flat\.yaml:3: scale: .*greater than 0"),
+        ("mean: 0.0", r"flat\.yaml:1: scale: this key is missing"),
+    ):
+        beside.write_text(f"channels: rgb\n{said}\n")
+        with pytest.raises(FaceloopError, match=wanted):
+            embed.main("pool")
+    beside.write_text("channels: rgb\nmean: 100.0\nscale: 50.0\n")
     embed.main("pool")
-    assert read_embeddings("pool").shape == (3, 48)
+    dark = read_embeddings("pool").astype(float)
+    assert dark.shape == (3, 48)
+    beside.write_text("channels: rgb\nmean: 0.0\nscale: 50.0\n")
+    embed.main("pool")
+    assert not np.allclose(dark, read_embeddings("pool").astype(float), atol=1e-3)
 
 
 def test_a_missing_onnx_file_is_named(project: Any) -> None:

@@ -432,5 +432,6 @@ def test_the_model_names_its_embedder_by_its_weights(second_round: Any, out: Pat
     assert about["embedder"] == {
         "model": "mtcnn-onet",
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "pixels": None,
     }
     assert about["classes"] == CLASSES

@@ -30,6 +30,7 @@ GPU_BYTES_A_CROP = 16 * 2**20
 def embedder_of(
     network: "torch.nn.Module | onnxruntime.InferenceSession",
     settings: Embed,
+    pixels: OnnxInput | None,
     margin: float,
     device: torch.device,
 ) -> "Embedder":
@@ -38,11 +39,14 @@ def embedder_of(
     Args:
         network: from `files.weights.load_network`.
         settings: names the network.
+        pixels: what an ONNX model wants, from `read_onnx_input`.
         margin: what the crops hold around the box, as a share of its longer side.
         device: where the network lies; ONNX Runtime takes its pixels from memory and minds itself.
     """
     if not isinstance(network, torch.nn.Module):
-        return Embedder(onnx_features(network, settings.onnx), CPU, "float32", CPU_BATCH)
+        if pixels is None:
+            raise TypeError("an ONNX model wants `pixels`")
+        return Embedder(onnx_features(network, pixels), CPU, "float32", CPU_BATCH)
     precision = settings.precision
     is_onet = settings.model == "mtcnn-onet"
     forward = onet_features(network, margin) if is_onet else resnet_features(network, precision)

@@ -12,7 +12,7 @@ import torch
 from faceloop.base.errors import FaceloopError
 from faceloop.crops.packs import crops_path, decode_crop, read_packed
 from faceloop.embedding.embedder import Embedder, embedder_of
-from faceloop.embedding.params import Embed
+from faceloop.embedding.params import Embed, OnnxInput
 from faceloop.embedding.rows import STORED_AS
 from faceloop.weights.loading import check_precision, fetch_weights, load_network, pick_device
 
@@ -48,7 +48,13 @@ def check_for_crops(batch: str, settings: Embed, device: str) -> None:
 
 
 def embed_shard(
-    shard: CropShard, batch: str, settings: Embed, margin: float, weights: str, device: str
+    shard: CropShard,
+    batch: str,
+    settings: Embed,
+    pixels: OnnxInput | None,
+    margin: float,
+    weights: str,
+    device: str,
 ) -> np.ndarray:
     """Return the embeddings of a shard, STORED_AS of shape (n, d).
 
@@ -58,6 +64,7 @@ def embed_shard(
         shard: from `cut_shards`.
         batch: whose pack holds the crops.
         settings: names the network; it is loaded once a process.
+        pixels: what an ONNX model wants, from `read_onnx_input`.
         margin: what the crops hold around the box, as a share of its longer side.
         weights: SHA-256 of the network's file, from `fetch_weights`.
         device: auto, cpu or cuda.
@@ -66,7 +73,7 @@ def embed_shard(
         FaceloopError: the pack or the weights are not here, damaged or others.
         ValueError: an embedding is not finite.
     """
-    embedder = _load_embedder(settings, margin, weights, device)
+    embedder = _load_embedder(settings, pixels, margin, weights, device)
     with ThreadPoolExecutor(DECODERS[embedder.device.type]) as pool:
         crops = pool.map(decode_crop, read_packed(batch, shard.places))
         parts = [embedder(np.stack(some)) for some in _batches(crops, embedder.batch_size)]
@@ -79,7 +86,9 @@ def _batches(crops: Iterator[np.ndarray], size: int) -> Iterator[list[np.ndarray
 
 
 @lru_cache(maxsize=1)
-def _load_embedder(settings: Embed, margin: float, weights: str, wanted: str) -> Embedder:
+def _load_embedder(
+    settings: Embed, pixels: OnnxInput | None, margin: float, weights: str, wanted: str
+) -> Embedder:
     if fetch_weights(settings.model) != weights:
         raise FaceloopError(
             f"embed.model: {settings.model}: its file is not the same on all machines "
@@ -87,4 +96,5 @@ def _load_embedder(settings: Embed, margin: float, weights: str, wanted: str) ->
         )
     torch.set_num_threads(1)  # of a process: they are as many as there are cores
     device = pick_device(wanted)
-    return embedder_of(load_network(settings.model, device), settings, margin, device)
+    network = load_network(settings.model, device)
+    return embedder_of(network, settings, pixels, margin, device)

@@ -1,15 +1,16 @@
 """model.json of a release: all that `faceloop predict` needs beside the head."""
 
 from faceloop.base.records import Record
-from faceloop.embedding.params import Embed
+from faceloop.embedding.params import Embed, OnnxInput
 from faceloop.faces.params import ExtractFaces
 
 
 class EmbedderFacts(Record):
-    """The embedder's name or path, and its digest where its weights were here."""
+    """The embedder's name or path, its digest where its weights were here, and an ONNX's pixels."""
 
     model: str
     sha256: str | None
+    pixels: OnnxInput | None
 
 
 class Certain(Record):

@@ -71,7 +71,13 @@ class Classifier:
         device = pick_device("auto")
         self._mtcnn = load_mtcnn(model.extract_faces.min_face_px, device)
         network = load_network(model.embed.model, device)
-        self._embedder = embedder_of(network, model.embed, model.extract_faces.margin, device)
+        self._embedder = embedder_of(
+            network,
+            model.embed,
+            model.about.embedder.pixels,
+            model.extract_faces.margin,
+            device,
+        )
 
     @property
     def has_other_weights(self) -> bool:
