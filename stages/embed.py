@@ -13,7 +13,8 @@ from faceloop.base.params import read_params
 from faceloop.base.storage import EMBEDDINGS_DIR
 from faceloop.crops.face_table import PLACE, read_batch
 from faceloop.crops.params import Margin, OfABatch
-from faceloop.embedding.params import Embed, read_onnx_input
+from faceloop.embedding.onnx_input import read_onnx_input
+from faceloop.embedding.params import Embed
 from faceloop.embedding.rows import STORED_AS, writing_rows
 from faceloop.embedding.shards import check_for_crops, cut_shards, embed_shard
 from faceloop.weights.loading import fetch_weights

@@ -60,13 +60,20 @@ COMMANDS_MAY_IMPORT = {
     "report": "repository rounds exchange",
     "release": "repository rounds",
     "simulation": "",
+    "project": "repository rounds",
 }
 # The modules that open files. All others are functions of what they are given.
 OPEN_FILES = {
     *("base.atomic", "base.console", "base.code", "base.params", "base.storage"),
     *("crops.face_table", "crops.packs"),
     *("weights.loading", "faces.extracted", "faces.frames", "faces.media", "faces.sources"),
-    *("embedding.rows", "embedding.shards", "pool.features", "pool.reading"),
+    *(
+        "embedding.onnx_input",
+        "embedding.rows",
+        "embedding.shards",
+        "pool.features",
+        "pool.reading",
+    ),
     *("labels.adjudication_files", "labels.vote_files", "model.head_files"),
     *("evaluation.evidence", "balance.known_sources"),
 }

@@ -49,6 +49,7 @@ COMMANDS = {
         "simulation.simulate",
         "learning curves of strategies, from labels that are there already",
     ),
+    "init": ("project.init", "make a project of your own in a new folder"),
     "start": ("rounds.start", "turn this clone into your own project: the demo goes"),
     "draw": ("draw", "draw a batch of people that do not exist"),
 }

@@ -9,7 +9,8 @@ import torch
 from torch.nn.functional import interpolate
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from faceloop.embedding.params import Embed, OnnxInput
+from faceloop.embedding.onnx_input import OnnxInput
+from faceloop.embedding.params import Embed
 
 if TYPE_CHECKING:  # an extra: only those who embed with ONNX need it
     import onnxruntime

@@ -14,7 +14,7 @@ from faceloop.commands.release.contents import Contents
 from faceloop.commands.release.held_out_figures import certain_above
 from faceloop.commands.release.model_facts import CalibrationFacts, EmbedderFacts, ModelFacts
 from faceloop.commands.release.onnx_head import onnx_of
-from faceloop.embedding.params import read_onnx_input
+from faceloop.embedding.onnx_input import read_onnx_input
 from faceloop.embedding.rows import write_array
 from faceloop.model.head import p_columns
 from faceloop.model.head_files import MODELS_DIR

@@ -115,6 +115,8 @@ def stale_findings(has_data: bool) -> list[str]:
     if other := [name for name, digest in digests().items() if recorded.get(name) != digest]:
         names = ", ".join(other)
         return [f"{ENGINE}: of other code ({names}): faceloop engine, dvc repro, then commit"]
+    if not read_settings().batches:
+        return []  # a new project: nothing can have been made
     stale = stale_stages() if has_data else stages_to_run()
     if not stale:
         return []

@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +50,26 @@ def run(arguments: argparse.Namespace) -> int:
         for path in annotator_files(name.name):
             if not path.stem.startswith("truth"):
                 raise FaceloopError(f"{path} holds a person's labels: move it away if it may go")
+    reset_params(arguments.classes)
+    made = (DUPLICATES_DIR, EMBEDDINGS_DIR, FACES_DIR, LABELLED_DIR, METRICS_DIR, QUEUE_DIR)
+    for folder in (RAW_DIR / DEMO, *rounds, *made):
+        shutil.rmtree(folder, ignore_errors=True)
+    for path in (RAW_DIR / f"{DEMO}.truth.csv", Path("dvc.lock"), *Path("models").glob("*.*")):
+        path.unlink(missing_ok=True)
+    print(f"start: classes {', '.join(arguments.classes)}; no batch, no label")
+    print("then: put photos and videos in data/raw/NAME/, and: faceloop next --batch NAME")
+    return 0
+
+
+def reset_params(classes: Sequence[str]) -> None:
+    """Set params.yaml to some classes, no batch and no round.
+
+    Raises:
+        FaceloopError: a class name is bad; nothing is changed then.
+    """
 
     def reset(params: Any) -> None:
-        params["classes"] = arguments.classes
+        params["classes"] = list(classes)
         params["batches"] = []
         params["rounds"] |= {
             "accepted": PRIOR,
@@ -61,11 +79,3 @@ def run(arguments: argparse.Namespace) -> int:
         }
 
     edit_params(reset)
-    made = (DUPLICATES_DIR, EMBEDDINGS_DIR, FACES_DIR, LABELLED_DIR, METRICS_DIR, QUEUE_DIR)
-    for folder in (RAW_DIR / DEMO, *rounds, *made):
-        shutil.rmtree(folder, ignore_errors=True)
-    for path in (RAW_DIR / f"{DEMO}.truth.csv", Path("dvc.lock"), *Path("models").glob("*.*")):
-        path.unlink(missing_ok=True)
-    print(f"start: classes {', '.join(arguments.classes)}; no batch, no label")
-    print("then: put photos and videos in data/raw/NAME/, and: faceloop next --batch NAME")
-    return 0
