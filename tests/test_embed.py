@@ -379,6 +379,7 @@ def test_work_and_shards_can_be_sent_to_another_process(project: Any) -> None:
         embed_shard,
         batch="pool",
         settings=settings_of(project, "mtcnn-onet"),
+        pixels=None,
         margin=0.2,
         weights=fetch_weights("mtcnn-onet"),
         device="cpu",

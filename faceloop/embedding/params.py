@@ -1,7 +1,6 @@
 """The block `embed` of params.yaml."""
 
 import re
-from typing import Literal
 
 from pydantic import field_validator
 
