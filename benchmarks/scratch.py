@@ -18,6 +18,13 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
 EMBEDDER = ROOT.parent / "shared" / "weights" / "face_reid_0095_256d.onnx"
 
+START = {
+    "rounds.accepted": PRIOR,
+    "rounds.candidate": SEED_ROUND,
+    "rounds.rejected": [],
+    "rounds.without_gain": 0,
+}
+
 
 @contextmanager
 def project(folder: Path, changes: Mapping[str, Any]) -> Iterator[None]:
@@ -34,7 +41,7 @@ def project(folder: Path, changes: Mapping[str, Any]) -> Iterator[None]:
     os.chdir(folder)
     try:
         with redirect_stdout(sys.stderr):
-            edit_params(lambda params: _change(params, changes))
+            edit_params(START | dict(changes))
             yield
     finally:
         os.chdir(before)
@@ -45,16 +52,6 @@ def lay_code(folder: Path) -> None:
     for name in ("dvc.yaml", "engine.yaml", "stages"):
         (folder / name).unlink(missing_ok=True)
         (folder / name).symlink_to(ROOT / name)
-
-
-def _change(params: Any, changes: Mapping[str, Any]) -> None:
-    start = {"accepted": PRIOR, "candidate": SEED_ROUND, "rejected": [], "without_gain": 0}
-    for key, value in ({"rounds": start} | dict(changes)).items():
-        *blocks, name = key.split(".")
-        block = params
-        for step in blocks:
-            block = block[step]
-        block[name] = value
 
 
 def link_batch(batch: str, sources: Iterable[Path]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchmarks.label_project import make_project
+from benchmarks.label_project import lay_again, make_project
 from faceloop.base.errors import FaceloopError
 from faceloop.commands.cli import main
 from faceloop.commands.labelling.page import drafts
@@ -31,14 +31,7 @@ def laid_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def project(laid_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with a queue of six faces, which is the working folder too."""
-    for name in ("params.yaml", "labels", "data"):
-        (tmp_path / name).symlink_to(laid_once / name)
-    labels = tmp_path / "labels"
-    labels.unlink()
-    (labels / ROUND).mkdir(parents=True)
-    (labels / ROUND / "queue.csv").write_bytes(
-        (laid_once / "labels" / ROUND / "queue.csv").read_bytes()
-    )
+    lay_again(laid_once, tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

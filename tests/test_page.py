@@ -21,6 +21,7 @@ from benchmarks.label_project import (
     ROOT,
     Served,
     draft_lines,
+    lay_again,
     make_project,
     serving,
     start_server,
@@ -54,8 +55,7 @@ def laid(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def project(laid: Path, tmp_path: Path) -> Path:
     """A seed round of 60 faces that nobody has looked at."""
-    for name in ("params.yaml", "labels", "data"):
-        (tmp_path / name).symlink_to(laid / name)
+    lay_again(laid, tmp_path)
     return tmp_path
 
 
@@ -509,8 +509,7 @@ def test_a_second_server_for_the_same_person_is_refused(project: Path) -> None:
 def server(laid: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server that nobody labels on."""
     folder = tmp_path_factory.mktemp("asked")
-    for name in ("params.yaml", "labels", "data"):
-        (folder / name).symlink_to(laid / name)
+    lay_again(laid, folder)
     with serving(folder, "ana", "ben") as served:
         yield served
 

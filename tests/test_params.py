@@ -84,7 +84,7 @@ def test_a_missing_key_is_named_with_its_blocks_line(params: Path) -> None:
         (r"^  overfit_share: \S+", "  overfit_share: 0.9", ["overfit_share", "0.9", "0.5"]),
         (r"^    mean: \S+", "    mean: .inf", ["embed.onnx.mean", "inf", "finite"]),
         (r"^    scale: \S+", "    scale: 0.0", ["embed.onnx.scale", "0.0", "greater than 0"]),
-        (r"^classes: \[.*?\]", "classes: [yes, no]", ["classes.0", "True", "string"]),
+        (r"^classes: \[.*?\]", "classes: [true, a]", ["classes.0", "True", "string"]),
         (r"^classes: \[.*?\]", "classes: [a]", ["classes", "['a']", "at least 2"]),
         (r"^classes: \[.*?\]", "classes: ['a/b', c]", ["classes.0", "'a/b'"]),
         (r"^batches: \[.*?\]", "batches: ['../x']", ["batches.0", "'../x'"]),

@@ -114,8 +114,8 @@ def read_tasks(path: Path) -> list[Task]:
                 "Export > JSON there; JSON-MIN and CSV leave out what was skipped"
             ) from error
         raise FaceloopError(
-            f"{path}: {place} (counted from 0): {first['msg']}, found "
-            f"{str(first['input'])[:60]!r}; mend that task in Label Studio, and export again"
+            f"{path}: {place} (counted from 0): {first['msg']}; mend that task in Label Studio, "
+            "and export again"
         ) from error
 
 

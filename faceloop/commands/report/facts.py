@@ -6,7 +6,7 @@ import pandas as pd
 
 from faceloop.balance.balance_figures import BalanceFigures
 from faceloop.base.rounds import rounds_up_to
-from faceloop.base.storage import METRICS_DIR, PLOTS_DIR, read_record
+from faceloop.base.storage import METRICS_DIR, PLOTS_DIR
 from faceloop.commands.report.changes import Changes, changes_since
 from faceloop.commands.report.charts import curve_chart, reliability_chart
 from faceloop.commands.report.contact_sheet import Row, contact_sheet
@@ -18,6 +18,7 @@ from faceloop.evaluation.evaluation_figures import Comparison, IterationFigures,
 from faceloop.labels.label_figures import LabelFigures
 from faceloop.labels.vote_files import known_rounds
 from faceloop.statistics.confusion import METRICS
+from faceloop.statistics.figure_files import read_record
 
 SETS: dict[str, tuple[str, type[Comparison]]] = {
     "iteration": ("Validation set of this round", IterationFigures),

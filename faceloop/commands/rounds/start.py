@@ -3,9 +3,9 @@
 import argparse
 import shutil
 from pathlib import Path
-from typing import Any
 
 from faceloop.base.errors import FaceloopError
+from faceloop.base.params import PARAMS
 from faceloop.base.rounds import PRIOR, SEED_ROUND
 from faceloop.base.storage import (
     DUPLICATES_DIR,
@@ -43,24 +43,26 @@ def run(arguments: argparse.Namespace) -> int:
     """
     settings = read_settings()
     rounds = [path for path in sorted(LABELS_DIR.glob("o*-i*")) if path.is_dir()]
-    if settings.batches != [DEMO]:
-        raise FaceloopError(f"batches are {settings.batches}: this is a project of its own already")
+    if settings.batches not in ([DEMO], []):  # none: after a start, which may be corrected
+        raise FaceloopError(
+            f"batches are {settings.batches}: this is a project of its own already; to name other "
+            f"classes, change them in {PARAMS}, then 'dvc repro'"
+        )
     for name in rounds:
         for path in annotator_files(name.name):
             if not path.stem.startswith("truth"):
                 raise FaceloopError(f"{path} holds a person's labels: move it away if it may go")
 
-    def reset(params: Any) -> None:
-        params["classes"] = arguments.classes
-        params["batches"] = []
-        params["rounds"] |= {
-            "accepted": PRIOR,
-            "candidate": SEED_ROUND,
-            "rejected": [],
-            "without_gain": 0,
+    edit_params(
+        {
+            "classes": arguments.classes,
+            "batches": [],
+            "rounds.accepted": PRIOR,
+            "rounds.candidate": SEED_ROUND,
+            "rounds.rejected": [],
+            "rounds.without_gain": 0,
         }
-
-    edit_params(reset)
+    )
     made = (DUPLICATES_DIR, EMBEDDINGS_DIR, FACES_DIR, LABELLED_DIR, METRICS_DIR, QUEUE_DIR)
     for folder in (RAW_DIR / DEMO, *rounds, *made):
         shutil.rmtree(folder, ignore_errors=True)
