@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
+import numpy as np
 import pandas as pd
 
 from faceloop.base.blocks import NAME_PATTERN, Rounds
@@ -152,12 +153,14 @@ def read_vote_file(path: Path, faces: set[str], classes: Sequence[str]) -> pd.Da
             )
     named = [{**vote, "asked_id": asked_id} for asked_id, vote in votes.items()]
     table = as_table(named, dict.fromkeys(VOTES, "str"))
-    try:
-        table["seconds"] = pd.to_numeric(table["seconds"].replace("", None))
-    except ValueError as error:
+    told = table["seconds"].replace("", None)
+    table["seconds"] = pd.to_numeric(told, "coerce")
+    strange = told.notna() & ~table["seconds"].between(0, np.inf, inclusive="left")
+    for at in np.flatnonzero(strange):
+        where = f"{path}:{rows[table['asked_id'].iloc[at]]}"
         raise FaceloopError(
-            f"{path}: column seconds: {error}; write a number or nothing"
-        ) from error
+            f"{where}: seconds {told.iloc[at]!r}; write a number from 0 on, or nothing"
+        )
     return as_table(table.fillna({"labelled_at": "", "mode": ""}), VOTES).assign(
         annotator=path.stem
     )

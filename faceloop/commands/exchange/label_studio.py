@@ -15,6 +15,7 @@ from faceloop.commands.exchange.said import (
     check_file_size,
     check_known,
 )
+from faceloop.labels.columns import DAY_S
 from faceloop.labels.vote_files import check_label
 
 
@@ -138,7 +139,7 @@ def vote_of(annotation: Annotation, where: str, face_id: str, label: str) -> Giv
     """Return an annotation as a vote: when it was last changed, and the seconds it took."""
     at = annotation.updated_at or annotation.created_at
     labelled_at = at.astimezone(UTC).isoformat(timespec="seconds") if at else ""
-    seconds = float("nan") if annotation.lead_time is None else annotation.lead_time
+    seconds = float("nan") if annotation.lead_time is None else min(annotation.lead_time, DAY_S)
     return GivenLabel(where, face_id, label, person_of(annotation), labelled_at, seconds)
 
 

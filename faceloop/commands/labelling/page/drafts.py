@@ -16,12 +16,12 @@ from types import TracebackType
 from typing import Annotated, Literal, Self
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from faceloop.base.errors import FaceloopError
 from faceloop.base.links import is_here
 from faceloop.base.tables import as_table
-from faceloop.labels.columns import VOTES
+from faceloop.labels.columns import DAY_S, VOTES
 
 DRAFTS_DIR = Path(".work/labels")
 
@@ -36,11 +36,11 @@ class Strict(BaseModel):
 
 
 class Answer(Strict):
-    """What was said of one face, after how many seconds, and a note on why, if any."""
+    """What was said of one face, after how many seconds (a day at most), and a note on why."""
 
     face_id: str
     label: str
-    seconds: Annotated[float, Field(ge=0)]
+    seconds: Annotated[float, Field(ge=0), AfterValidator(lambda seconds: min(seconds, DAY_S))]
     note: Annotated[str, Field(max_length=500, pattern=r"^[^\r\n]*$")] = ""
 
 
