@@ -1,4 +1,4 @@
-"""A scratch project: the shipped params with some changes, a batch of links, the real stages."""
+"""A scratch project: the shipped params with some changes, a batch of files, the real stages."""
 
 import os
 import shutil
@@ -55,12 +55,15 @@ def lay_code(folder: Path) -> None:
 
 
 def link_batch(batch: str, sources: Iterable[Path]) -> None:
-    """Make `data/raw/<batch>` a folder of links to `sources`."""
+    """Make `data/raw/<batch>` a folder of `sources`, which take no room where they are near."""
     folder = RAW_DIR / batch
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for source in sources:
-        (folder / source.name).symlink_to(source)
+        try:
+            (folder / source.name).hardlink_to(source.resolve())
+        except OSError:  # on another disk
+            shutil.copyfile(source, folder / source.name)
 
 
 def extract_once(batch: str) -> None:

@@ -66,7 +66,8 @@ COMMANDS_MAY_IMPORT = {
 OPEN_FILES = {
     *("base.atomic", "base.console", "base.code", "base.links", "base.params", "base.storage"),
     *("crops.face_table", "crops.packs"),
-    *("weights.loading", "faces.extracted", "faces.frames", "faces.media", "faces.sources"),
+    *("weights.loading", "faces.batch_files", "faces.extracted"),
+    *("faces.frames", "faces.media", "faces.sources"),
     *("embedding.rows", "embedding.shards", "pool.features", "pool.reading"),
     *("labels.adjudication_files", "labels.vote_files", "model.head_files"),
     *("statistics.figure_files", "evaluation.evidence", "balance.known_sources"),

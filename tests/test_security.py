@@ -28,7 +28,8 @@ from faceloop.commands.repository import verify
 from faceloop.commands.repository.lock import read_lock
 from faceloop.commands.rounds.state import read_state
 from faceloop.commands.settings import read_settings
-from faceloop.faces.media import RAW_DIR, Unreadable, read_pictures, source_name
+from faceloop.faces.batch_files import source_name
+from faceloop.faces.media import RAW_DIR, Unreadable, read_pictures
 from faceloop.labels.vote_files import LONGEST_LINE, as_on_disk, read_queue, read_vote_file
 from faceloop.model.head_files import read_head
 from faceloop.weights.loading import DOWNLOADED, SHA256, SHIPPED_DIR, load_network

@@ -16,7 +16,8 @@ from faceloop.commands.repository.dvc import run_dvc, stale_stages
 from faceloop.commands.rounds.edit_params import edit_params
 from faceloop.commands.rounds.skew import check_balance, check_sources
 from faceloop.commands.rounds.state import GO_ON, State, next_step, read_state
-from faceloop.faces.media import RAW_DIR, list_sources
+from faceloop.faces.batch_files import look_over, printable
+from faceloop.faces.media import RAW_DIR
 from faceloop.labels.assignment import assign_annotators
 from faceloop.labels.columns import ASKED_AS
 from faceloop.labels.file_names import check_file_name, check_spelling
@@ -28,6 +29,8 @@ from faceloop.labels.vote_files import (
     write_queue,
 )
 from faceloop.pool.queue import QUEUE, extend
+
+SHOWN = 10  # faults of a batch, before the rest is counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -152,7 +155,7 @@ def open_batch(state: State, batch: str) -> int:
         check_spelling([batch], state.settings.batches)
     except ValueError as error:
         raise FaceloopError(f"batch {batch!r}: rename the folder: {error}") from error
-    list_sources(batch)
+    check_files(batch)
     check_sources(batch, state.settings)
     if len(state.queue):
         require_fresh(state)
@@ -167,6 +170,24 @@ def open_batch(state: State, batch: str) -> int:
     print(f"next: batch {batch} is the pool; round {name} opens on it")
     print("then: dvc repro, and after it: faceloop next")
     return 0
+
+
+def check_files(batch: str) -> None:
+    """Refuse a folder that DVC cannot take whole.
+
+    Raises:
+        FaceloopError: the folder or one above is a link, it is missing or empty, or it holds what
+            is no photo's or video's own file; each is named with its remedy.
+    """
+    folder = RAW_DIR / batch
+    for one in (*reversed(folder.parents), folder):
+        if one.is_symlink():
+            raise FaceloopError(f"{one} is a link, which DVC does not follow: move its folder here")
+    refused = list(look_over(batch).refused.items())
+    if refused:
+        lines = [f"- {printable(path)}: {reason}" for path, reason in refused[:SHOWN]]
+        more = [f"- and {len(refused) - SHOWN} more"] if len(refused) > SHOWN else []
+        raise FaceloopError("\n".join([f"{folder} holds what no batch can:", *lines, *more]))
 
 
 def move_on(
