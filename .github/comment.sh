@@ -6,7 +6,12 @@ if [ -n "$FROM_FORK" ]; then
   echo "From a fork: no comment, this token only reads; the report is above." >> "$GITHUB_STEP_SUMMARY"
   exit 0
 fi
-{ echo "$marker"; cat "$RUNNER_TEMP/report.md"; } > "$RUNNER_TEMP/comment.md"
+# GitHub takes 65,536 characters, which are never more than bytes; whole lines stay.
+{ echo "$marker"; cat "$RUNNER_TEMP/report.md"; } | LC_ALL=C awk '
+  { bytes += length($0) + 1 }
+  bytes > 65000 { print "\nCut here, for GitHub takes no more: the whole report is in the summary."; exit }
+  { print }
+' > "$RUNNER_TEMP/comment.md"
 comments="repos/$GITHUB_REPOSITORY/issues/$NUMBER/comments"
 mine=$(gh api --paginate "$comments" --jq \
   ".[] | select(.user.type == \"Bot\" and (.body | startswith(\"$marker\"))) | .id" | sed -n 1p)

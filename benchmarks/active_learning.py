@@ -19,7 +19,7 @@ from benchmarks.scratch import (
     project,
 )
 from faceloop.base.rounds import next_round
-from faceloop.base.storage import METRICS_DIR, read_record
+from faceloop.base.storage import METRICS_DIR
 from faceloop.commands.labelling import vote
 from faceloop.commands.rounds.edit_params import edit_params
 from faceloop.commands.rounds.next_round import freeze_queue, move_on
@@ -32,6 +32,7 @@ from faceloop.model.head_files import MODELS_DIR, read_head
 from faceloop.model.train_figures import TrainFigures
 from faceloop.pool.features import read_embeddings
 from faceloop.statistics.confusion import confusion_by_group, figures
+from faceloop.statistics.figure_files import read_record
 from stages import (
     eval_iteration,
     eval_overfit,
@@ -132,7 +133,7 @@ def answer_next_round() -> None:
     name = next_round(candidate, new_batch=False) if len(state.queue) else candidate
     freeze_queue(state, name)
     if name != candidate:
-        edit_params(lambda params: move_on(params, name, rejected=False))
+        edit_params(move_on(state.settings.rounds, name))
     vote.run(Namespace(truth=TRUTH_FILE, annotator="truth"))
 
 

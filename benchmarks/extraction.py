@@ -38,8 +38,9 @@ from demo.mp4 import write_mp4
 from demo.video import draw_video_frames
 from faceloop.commands.settings import read_settings
 from faceloop.crops.face_table import read_batch
+from faceloop.faces.batch_files import list_sources
 from faceloop.faces.extracted import WORK_DIR
-from faceloop.faces.media import Unreadable, list_sources, read_pictures
+from faceloop.faces.media import Unreadable, read_pictures
 
 PR_SET_CHILD_SUBREAPER = 36  # Linux's number
 HD = (1920, 1080)

@@ -88,6 +88,13 @@ def make_project(
     return truth
 
 
+def lay_again(laid: Path, folder: Path) -> None:
+    """Lay a project that is laid there already: its own params and labels, the same data."""
+    shutil.copyfile(laid / "params.yaml", folder / "params.yaml")
+    shutil.copytree(laid / "labels", folder / "labels")
+    (folder / "data").symlink_to(laid / "data")
+
+
 def add_votes(folder: Path, votes: dict[str, dict[str, str]], round_name: str = "o00-i00") -> None:
     """Lay votes, by name and face, with the tables that commands over labelled faces read."""
     with chdir(folder):

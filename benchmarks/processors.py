@@ -160,7 +160,7 @@ def answer(name: str) -> None:
     write_queue(queue, name)
     write_votes(name, "truth", as_table({**dict.fromkeys(VOTES), **votes}, VOTES))
     if name != SEED_ROUND:
-        edit_params(lambda params: move_on(params, name, rejected=False))
+        edit_params(move_on(read_settings().rounds, name))
 
 
 def kernels() -> dict[str, Any]:

@@ -29,6 +29,7 @@ from faceloop.base.tables import as_table
 from faceloop.commands.repository.dvc import run_dvc
 from faceloop.commands.rounds.edit_params import edit_params
 from faceloop.commands.rounds.next_round import move_on
+from faceloop.commands.settings import read_settings
 from faceloop.crops.packs import crops_path, write_crops
 from faceloop.faces.face import REJECTED
 
@@ -70,7 +71,7 @@ def main() -> None:
         answer(ROUNDS[0], BATCH, np.arange(LABELS), VALIDATION)
         run_dvc("repro")
         answer(ROUNDS[1], BATCH, np.arange(LABELS, 2 * LABELS), VALIDATION)
-        edit_params(lambda params: move_on(params, ROUNDS[1], rejected=False))
+        edit_params(move_on(read_settings().rounds, ROUNDS[1]))
         commit("A round of labels")
         seconds, told = timed("repro")
         table = stage_table(seconds, told)

@@ -1,4 +1,4 @@
-"""A scratch project: the shipped params with some changes, a batch of links, the real stages."""
+"""A scratch project: the shipped params with some changes, a batch of files, the real stages."""
 
 import os
 import shutil
@@ -18,6 +18,13 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
 EMBEDDER = ROOT.parent / "shared" / "weights" / "face_reid_0095_256d.onnx"
 
+START = {
+    "rounds.accepted": PRIOR,
+    "rounds.candidate": SEED_ROUND,
+    "rounds.rejected": [],
+    "rounds.without_gain": 0,
+}
+
 
 @contextmanager
 def project(folder: Path, changes: Mapping[str, Any]) -> Iterator[None]:
@@ -34,7 +41,7 @@ def project(folder: Path, changes: Mapping[str, Any]) -> Iterator[None]:
     os.chdir(folder)
     try:
         with redirect_stdout(sys.stderr):
-            edit_params(lambda params: _change(params, changes))
+            edit_params(START | dict(changes))
             yield
     finally:
         os.chdir(before)
@@ -55,23 +62,16 @@ def lay_embedder(folder: Path) -> None:
     (folder / EMBEDDER.name).with_suffix(".yaml").write_text(wanted, encoding="utf-8")
 
 
-def _change(params: Any, changes: Mapping[str, Any]) -> None:
-    start = {"accepted": PRIOR, "candidate": SEED_ROUND, "rejected": [], "without_gain": 0}
-    for key, value in ({"rounds": start} | dict(changes)).items():
-        *blocks, name = key.split(".")
-        block = params
-        for step in blocks:
-            block = block[step]
-        block[name] = value
-
-
 def link_batch(batch: str, sources: Iterable[Path]) -> None:
-    """Make `data/raw/<batch>` a folder of links to `sources`."""
+    """Make `data/raw/<batch>` a folder of `sources`, which take no room where they are near."""
     folder = RAW_DIR / batch
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for source in sources:
-        (folder / source.name).symlink_to(source)
+        try:
+            (folder / source.name).hardlink_to(source.resolve())
+        except OSError:  # on another disk
+            shutil.copyfile(source, folder / source.name)
 
 
 def extract_once(batch: str) -> None:

@@ -17,12 +17,13 @@ from faceloop.base.blocks import Loop
 from faceloop.base.console import run_stage
 from faceloop.base.params import read_params
 from faceloop.base.randomness import generator
-from faceloop.base.storage import METRICS_DIR, PLOTS_DIR, write_csv, write_record
+from faceloop.base.storage import METRICS_DIR, PLOTS_DIR, write_csv
 from faceloop.model.head import Head, predict
 from faceloop.model.head_files import MODELS_DIR, read_head, read_out_of_fold
 from faceloop.pool.features import read_features
 from faceloop.pool.open_faces import open_pool
 from faceloop.pool.reading import pool_batch, read_pool
+from faceloop.statistics.figure_files import write_record
 from faceloop.statistics.params import Intervals
 
 

@@ -9,14 +9,7 @@ from faceloop.base.blocks import Loop
 from faceloop.base.console import run_stage
 from faceloop.base.params import read_params
 from faceloop.base.randomness import generator
-from faceloop.base.storage import (
-    LABELLED_DIR,
-    METRICS_DIR,
-    PLOTS_DIR,
-    read_csv,
-    write_csv,
-    write_record,
-)
+from faceloop.base.storage import LABELLED_DIR, METRICS_DIR, PLOTS_DIR, read_csv, write_csv
 from faceloop.evaluation.evaluation_figures import ShadowFigures
 from faceloop.evaluation.evidence import read_held_out
 from faceloop.evaluation.shadow import (
@@ -31,6 +24,7 @@ from faceloop.model.head import Head, class_codes
 from faceloop.model.params import EmbedderName, Train
 from faceloop.pool.features import read_features
 from faceloop.pool.labelled import LABELLED
+from faceloop.statistics.figure_files import write_record
 from faceloop.statistics.params import Intervals, Metric
 
 

@@ -16,10 +16,18 @@ from faceloop.base.params import read_params
 from faceloop.base.storage import FACES_DIR, write_csv, write_parquet
 from faceloop.crops.packs import crops_path, with_places, write_crops
 from faceloop.crops.params import OfABatch
+from faceloop.faces.batch_files import look_over
 from faceloop.faces.extracted import clear_unfinished, is_finished
-from faceloop.faces.media import MEDIA_SUFFIXES, list_sources
+from faceloop.faces.media import MEDIA_SUFFIXES
 from faceloop.faces.params import ExtractFaces
-from faceloop.faces.sources import Source, check_for_sources, extract_source, folder_of, gather
+from faceloop.faces.sources import (
+    Source,
+    check_for_sources,
+    extract_source,
+    folder_of,
+    gather,
+    with_refused,
+)
 from faceloop.workers.dispatch import map_shards, threads_each
 from faceloop.workers.local import Lost
 from faceloop.workers.params import Workers
@@ -36,13 +44,16 @@ def main(batch: str) -> None:
     settings = read_params(Params)
     settings.check(batch)
     copies: dict[str, list[Path]] = {}
-    for path in list_sources(batch):
+    found = look_over(batch)
+    for path in found.sources:
         copies.setdefault(sha256_of(path), []).append(path)
     for paths in copies.values():  # of copies, one whose name says what it is comes first
         paths.sort(key=lambda path: path.suffix.lower() not in MEDIA_SUFFIXES)
     sources = [Source(paths[0], digest) for digest, paths in copies.items()]
     lost = extract_all(batch, sources, settings)
-    table, crops, rejected = gather(batch, copies, lost, settings.extract_faces)
+    extracted = gather(batch, copies, lost, settings.extract_faces)
+    table, crops = extracted.table, extracted.crops
+    rejected = with_refused(extracted.rejected, found.refused, batch)
     places = write_crops(crops, crops_path(batch))
     write_csv(rejected, FACES_DIR / f"{batch}.rejected.csv")
     write_parquet(with_places(table, places), FACES_DIR / f"{batch}.parquet")

@@ -2,7 +2,7 @@
 
 from faceloop.base.console import run_stage
 from faceloop.base.params import read_params
-from faceloop.base.storage import LABELLED_DIR, METRICS_DIR, read_csv, read_record, write_record
+from faceloop.base.storage import LABELLED_DIR, METRICS_DIR, read_csv
 from faceloop.evaluation.evaluation_figures import Comparison, IterationFigures
 from faceloop.gate.gate_figures import GateFigures
 from faceloop.gate.label_verdict import require_agreement
@@ -14,6 +14,7 @@ from faceloop.pool.open_faces import open_pool
 from faceloop.pool.params import HoldingOut
 from faceloop.pool.reading import pool_batch, read_distinct
 from faceloop.pool.splits import next_overfit_groups
+from faceloop.statistics.figure_files import read_record, write_record
 
 
 class Params(HoldingOut):

@@ -6,7 +6,7 @@ from faceloop.base.console import run_stage
 from faceloop.base.params import read_params
 from faceloop.base.randomness import generator
 from faceloop.base.rounds import rounds_up_to
-from faceloop.base.storage import LABELLED_DIR, METRICS_DIR, PLOTS_DIR, write_csv, write_record
+from faceloop.base.storage import LABELLED_DIR, METRICS_DIR, PLOTS_DIR, write_csv
 from faceloop.crops.face_table import read_faces
 from faceloop.labels.adjudication_files import read_rounds
 from faceloop.labels.agreement import measure_agreement
@@ -14,6 +14,7 @@ from faceloop.labels.counting import count_labels
 from faceloop.labels.merging import Merged, merge_rounds
 from faceloop.labels.params import Merging
 from faceloop.labels.vote_files import known_rounds
+from faceloop.statistics.figure_files import write_record
 
 
 class Params(Merging):

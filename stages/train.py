@@ -12,7 +12,6 @@ from faceloop.base.storage import (
     read_csv,
     write_csv,
     write_parquet,
-    write_record,
 )
 from faceloop.model.fit_head import Fit, fit_head
 from faceloop.model.head import class_codes, p_columns
@@ -21,6 +20,7 @@ from faceloop.model.params import EmbedderName, Train
 from faceloop.model.train_figures import CrossValidation, TrainFigures
 from faceloop.pool.features import read_features
 from faceloop.pool.labelled import LABELLED
+from faceloop.statistics.figure_files import write_record
 
 
 class Params(Loop):

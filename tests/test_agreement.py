@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from faceloop.base.storage import METRICS_DIR, PLOTS_DIR, read_json
+from faceloop.base.storage import METRICS_DIR, PLOTS_DIR
 from faceloop.gate.label_verdict import labels_agree, require_agreement
 from faceloop.gate.verdict import Judgement
 from faceloop.labels.agreement import (
@@ -22,6 +22,7 @@ from faceloop.labels.agreement import (
 )
 from faceloop.labels.label_figures import AgreementFigures
 from faceloop.statistics.estimates import Estimate
+from faceloop.statistics.figure_files import read_json
 from faceloop.statistics.params import Intervals
 from stages import gate, merge_labels
 

@@ -20,9 +20,10 @@ from faceloop.balance.known_sources import read_sources
 from faceloop.balance.params import Wanted
 from faceloop.balance.targets import against_targets, target_verdict
 from faceloop.base.errors import FaceloopError
-from faceloop.base.storage import METRICS_DIR, read_record
+from faceloop.base.storage import METRICS_DIR
 from faceloop.commands import cli
 from faceloop.statistics.estimates import Estimate
+from faceloop.statistics.figure_files import read_record
 from faceloop.statistics.params import Intervals
 from stages import balance
 

@@ -1,5 +1,6 @@
 """Drafts and their submission: nothing acknowledged is lost, nothing is counted twice."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchmarks.label_project import make_project
+from benchmarks.label_project import draft_lines, lay_again, make_project
 from faceloop.base.errors import FaceloopError
 from faceloop.commands.cli import main
 from faceloop.commands.labelling.page import drafts
@@ -31,14 +32,7 @@ def laid_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def project(laid_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with a queue of six faces, which is the working folder too."""
-    for name in ("params.yaml", "labels", "data"):
-        (tmp_path / name).symlink_to(laid_once / name)
-    labels = tmp_path / "labels"
-    labels.unlink()
-    (labels / ROUND).mkdir(parents=True)
-    (labels / ROUND / "queue.csv").write_bytes(
-        (laid_once / "labels" / ROUND / "queue.csv").read_bytes()
-    )
+    lay_again(laid_once, tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -142,6 +136,17 @@ def test_undo_takes_back_the_last_word_and_the_one_before_stands_again(project: 
     assert dict(read_draft(ROUND, "ana")[["asked_id", "label"]].to_numpy())["f1"] == "none"
     write("ana", undone("a-5", "a-1"), undone("a-6", "a-3"))
     assert read_draft(ROUND, "ana").empty
+
+
+def test_no_face_takes_longer_than_a_day(project: Path) -> None:
+    """Two of these together are no number any more, and the page could not be told them."""
+    write("ana", *(said(f"a-{at}", face, seconds=1e308) for at, face in enumerate(ids()[:2])))
+    assert [line["answers"][0]["seconds"] for line in draft_lines(project, "ana")] == [86400] * 2
+    path = draft_path(ROUND, "ana")
+    path.write_text(path.read_text().replace("86400.0", "1e308"))  # of an older version
+    task = session().task()
+    assert [one["seconds"] for one in task["history"]] == [86400, 86400]
+    json.dumps(task, allow_nan=False)
 
 
 def test_one_server_holds_a_draft(project: Path) -> None:

@@ -255,7 +255,7 @@ def test_onnx_takes_its_pixels_from_memory_on_any_machine(project: Any) -> None:
 
 
 def test_an_embedding_that_is_not_finite_stops_the_stage() -> None:
-    with pytest.raises(ValueError, match="not finite"):
+    with pytest.raises(FaceloopError, match="not finite"):
         Embedder(lambda x: x.flatten(1)[:, :4] / 0, CPU, "float32", 1)(crops(1) * 0)
 
 

@@ -24,9 +24,9 @@ from faceloop.commands.settings import read_settings
 from faceloop.crops.boxes import boxes_of, iou, match_boxes
 from faceloop.crops.face_table import FACES, FOUND, LANDMARKS, read_batch
 from faceloop.crops.packs import decode_crop, read_crops
+from faceloop.faces.batch_files import list_sources
 from faceloop.faces.extracted import WORK_DIR, is_finished, read_rejected, writing
 from faceloop.faces.face import REJECTED
-from faceloop.faces.media import list_sources
 from faceloop.faces.params import ExtractFaces
 from faceloop.faces.sources import CODE, HOW_LONG, OF_VIDEOS, Source, extract_source, folder_of
 from faceloop.pool.features import read_embeddings

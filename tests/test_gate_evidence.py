@@ -9,7 +9,7 @@ from scipy.stats import t
 from sklearn.metrics import cohen_kappa_score
 
 from faceloop.base.errors import FaceloopError
-from faceloop.base.storage import read_csv, read_json, write_csv
+from faceloop.base.storage import read_csv, write_csv
 from faceloop.commands.settings import read_settings
 from faceloop.evaluation.comparison import PairedPredictions
 from faceloop.evaluation.evaluation_figures import PredictionAgreement
@@ -20,6 +20,7 @@ from faceloop.model import head
 from faceloop.model.head import Head
 from faceloop.pool.labelled import LABELLED
 from faceloop.statistics.confusion import figures
+from faceloop.statistics.figure_files import read_json
 from faceloop.statistics.params import Intervals
 from faceloop.statistics.resampling import lend_faces
 from stages import eval_iteration, eval_overfit, gate

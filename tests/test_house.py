@@ -11,9 +11,10 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from faceloop.base.blocks import Declared, declared
-from faceloop.base.code import WITHOUT_RESULT, digest_of, digests, recorded_digests
+from faceloop.base.blocks import Declared, Part
+from faceloop.base.code import WITHOUT_RESULT, digest_of, recorded_digests
 from faceloop.base.params import read_params
+from faceloop.commands.engine import digests
 
 ROOT = Path(__file__).resolve().parents[1]
 # In reading order.
@@ -64,18 +65,14 @@ COMMANDS_MAY_IMPORT = {
 }
 # The modules that open files. All others are functions of what they are given.
 OPEN_FILES = {
-    *("base.atomic", "base.console", "base.code", "base.params", "base.storage"),
+    *("base.atomic", "base.console", "base.code", "base.links", "base.params", "base.storage"),
     *("crops.face_table", "crops.packs"),
-    *("weights.loading", "faces.extracted", "faces.frames", "faces.media", "faces.sources"),
-    *(
-        "embedding.onnx_input",
-        "embedding.rows",
-        "embedding.shards",
-        "pool.features",
-        "pool.reading",
-    ),
+    *("weights.loading", "faces.batch_files", "faces.extracted"),
+    *("faces.frames", "faces.media", "faces.sources"),
+    *("embedding.onnx_input", "embedding.rows", "embedding.shards"),
+    *("pool.features", "pool.reading"),
     *("labels.adjudication_files", "labels.vote_files", "model.head_files"),
-    *("evaluation.evidence", "balance.known_sources"),
+    *("statistics.figure_files", "evaluation.evidence", "balance.known_sources"),
 }
 # What each module of a command has; all other public names stand once in the library.
 EVERY_COMMAND = {"add_arguments", "run", "main"}
@@ -138,6 +135,22 @@ def module_of(stage: str) -> Any:
 
 def params_of(stage: str) -> list[str]:
     return [name for name in dag()[stage]["params"] if isinstance(name, str)]
+
+
+def declared(params: type[Declared]) -> list[str]:
+    """Return the names of all that a stage reads, as dvc.yaml's `params:` has them.
+
+    A field that decides no result is excluded from them: `Field(exclude=True)`.
+    """
+    kinds = {name: one.annotation for name, one in params.model_fields.items() if not one.exclude}
+    names = []
+    for name, kind in kinds.items():
+        extra = getattr(kind, "model_config", {}).get("extra")  # a whole block made of it forbids
+        if isinstance(kind, type) and issubclass(kind, Part) and extra == "ignore":
+            names += [f"{name}.{key}" for key in kind.model_fields]
+        else:
+            names.append(name)
+    return names
 
 
 def engine_of(stage: str) -> list[str]:

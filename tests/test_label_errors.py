@@ -13,7 +13,6 @@ from faceloop.base.storage import (
     METRICS_DIR,
     QUEUE_DIR,
     read_csv,
-    read_json,
     write_parquet,
 )
 from faceloop.commands.rounds.state import read_state
@@ -23,6 +22,7 @@ from faceloop.pool.labelled import LABELLED
 from faceloop.pool.queue import QUEUE
 from faceloop.pool.splits import next_overfit_groups
 from faceloop.sampling.label_errors import label_quality, may_be_asked_again, most_suspicious
+from faceloop.statistics.figure_files import read_json
 from stages import gate, merge_labels, sample_relabel, train
 
 SEED, FIRST, SECOND = "o00-i00", "o01-i00", "o01-i01"

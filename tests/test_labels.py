@@ -11,6 +11,8 @@ from faceloop.base.tables import as_table
 from faceloop.labels.columns import VOTES
 from faceloop.labels.vote_files import (
     annotator_files,
+    check_annotator,
+    check_writer,
     read_queue,
     read_rows,
     read_vote_file,
@@ -121,13 +123,17 @@ def test_a_header_alone_is_no_vote(tmp_path: Path) -> None:
             "face_id,label\n\naa,none\n\n\naa,glasses\n",
             ["ana.csv:6", "row 3"],
         ),
-        ("face_id\naa\n", ["ana.csv:1", "'label' is missing", "found: face_id"]),
+        ("face_id\naa\n", ["ana.csv:1", "'label' is missing"]),
         ("", ["ana.csv:1", "'face_id' is missing"]),
         ("Face_ID,label\naa,none\n", ["ana.csv:1", "'face_id' is missing"]),
         ("face_id;label\naa;none\n", ["ana.csv:1", "save it comma-separated"]),
         ("face_id,label\naa\n", ["ana.csv:2", "1 cells under 2 columns"]),
         ("face_id,label\naa,none,oops\n", ["ana.csv:2", "3 cells under 2 columns"]),
-        ("face_id,label,seconds\naa,none,fast\n", ["ana.csv", "seconds", "fast"]),
+        ("face_id,label,seconds\naa,none,fast\n", ["ana.csv:2", "seconds", "fast"]),
+        ("face_id,label,seconds\naa,none,1\nbb,none,inf\n", ["ana.csv:3", "seconds", "inf"]),
+        ("face_id,label,seconds\naa,none,nan\n", ["ana.csv:2", "seconds", "nan"]),
+        ("face_id,label,seconds\naa,none,-1\n", ["ana.csv:2", "seconds", "-1", "from 0 on"]),
+        ("face_id,label,seconds\naa,none,1e999\n", ["ana.csv:2", "seconds", "1e999"]),
         ("face_id,label\naa,caf\u00e9\n".encode("latin-1"), ["ana.csv", "UTF-8"]),
         ("face_id,label\naa,none\n".encode("utf-16"), ["ana.csv", "UTF-8"]),
         ('face_id,label\naa,"none\nbb,none\n', ["ana.csv"]),
@@ -252,6 +258,40 @@ def test_another_label_for_a_face_is_refused_and_nothing_written(queued: Any) ->
 def test_a_name_that_cannot_be_a_files_is_refused(queued: Any, name: str) -> None:
     with pytest.raises(FaceloopError, match="cannot be an annotator's name"):
         with_votes("o00-i00", name, new_votes({}), queued.get("classes"))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Queue", "the files queue, reserve, adjudication are not a person's"),
+        ("RESERVE", "are not a person's"),
+        ("con", "Windows can make no file named 'con'"),
+        ("Lpt1", "Windows can make no file named 'Lpt1'"),
+        ("a" * 300, "has 300 characters; allowed: 64 at most"),
+        ("jos\u00e9", "letters a to z without accents"),
+        ("ana.b", "letters a to z without accents"),
+        ("\uff41na", "letters a to z without accents"),
+        ("ana\n", "letters a to z without accents"),
+    ],
+)
+def test_a_name_that_is_no_file_on_some_disk_is_refused(queued: Any, name: str, words: str) -> None:
+    with pytest.raises(FaceloopError) as error:
+        check_annotator(name)
+    assert "cannot be an annotator's name" in str(error.value) and words in str(error.value)
+
+
+def test_two_names_that_are_one_file_on_some_disks_are_refused(queued: Any) -> None:
+    path = queued.add_votes("o00-i00", "ana", {queued.ids[0]: "none"})
+    before = path.read_bytes()
+    votes = as_table([{"asked_id": queued.ids[1], "label": "none"}], VOTES)
+    with pytest.raises(FaceloopError, match="'Ana' and 'ana' are one file on some disks"):
+        with_votes("o01-i00", "Ana", votes, CLASSES)
+    check_writer("ana")
+    check_writer("anna")
+    queued.add_votes("o00-i00", "Ana", {queued.ids[1]: "none"})
+    with pytest.raises(FaceloopError, match=r"labels/o00-i00: .*one file.*: git mv one of them"):
+        read_votes("o00-i00", CLASSES)
+    assert path.read_bytes() == before
 
 
 def test_rows_of_a_hand_made_table_come_with_their_line(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from faceloop.base.storage import (
     METRICS_DIR,
     QUEUE_DIR,
     read_csv,
-    read_json,
     read_parquet,
     write_parquet,
 )
@@ -31,6 +30,7 @@ from faceloop.pool.labelled import DUPLICATES, LABELLED
 from faceloop.pool.open_faces import open_pool
 from faceloop.pool.queue import QUEUE
 from faceloop.pool.reading import read_distinct, read_pool
+from faceloop.statistics.figure_files import read_json
 from stages import eval_iteration, gate, link_duplicates, sample_validation
 
 

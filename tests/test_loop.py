@@ -663,9 +663,13 @@ def test_start_takes_the_demo_away(demo: Any, capsys: Any) -> None:
     assert "# what people choose from" in demo.params.read_text()
 
 
-def test_start_twice_is_refused(demo: Any, capsys: Any) -> None:
-    run(capsys, "start", "--classes", "young", "old")
-    assert "project of its own already" in refused(demo, capsys, "start", "--classes", "a", "b")
+def test_start_may_be_corrected_until_there_is_a_batch(demo: Any, capsys: Any) -> None:
+    assert run(capsys, "start", "--classes", "yuong", "old")[0] == 0
+    assert run(capsys, "start", "--classes", "yes", "no")[0] == 0
+    assert demo.get("classes") == ["yes", "no"] and run(capsys, "status")[0] == 0
+    demo.set({"batches": ["march"]})
+    said = refused(demo, capsys, "start", "--classes", "a", "b")
+    assert "project of its own already" in said and "change them in params.yaml" in said
 
 
 def test_start_never_deletes_a_persons_labels(demo: Any, capsys: Any) -> None:

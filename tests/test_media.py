@@ -13,7 +13,8 @@ from PIL import Image
 
 from faceloop.base.code import sha256_of
 from faceloop.base.errors import FaceloopError
-from faceloop.faces.media import Picture, Unreadable, list_sources, read_photo, read_pictures
+from faceloop.faces.batch_files import list_sources
+from faceloop.faces.media import Picture, Unreadable, read_photo, read_pictures
 
 RED, GREEN, BLUE = (250, 10, 10), (10, 250, 10), (10, 10, 250)
 

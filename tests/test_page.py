@@ -6,6 +6,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import chdir
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from benchmarks.label_project import (
     ROOT,
     Served,
     draft_lines,
+    lay_again,
     make_project,
     serving,
     start_server,
@@ -29,6 +31,7 @@ from faceloop.base.errors import FaceloopError
 from faceloop.base.storage import read_csv
 from faceloop.commands.cli import main
 from faceloop.commands.labelling.page.drafts import Draft
+from faceloop.commands.labelling.page.guard import Keys
 from faceloop.commands.labelling.page.pictures import Pictures
 from faceloop.commands.settings import read_settings
 from faceloop.faces.media import Unreadable
@@ -54,8 +57,7 @@ def laid(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def project(laid: Path, tmp_path: Path) -> Path:
     """A seed round of 60 faces that nobody has looked at."""
-    for name in ("params.yaml", "labels", "data"):
-        (tmp_path / name).symlink_to(laid / name)
+    lay_again(laid, tmp_path)
     return tmp_path
 
 
@@ -509,8 +511,7 @@ def test_a_second_server_for_the_same_person_is_refused(project: Path) -> None:
 def server(laid: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server that nobody labels on."""
     folder = tmp_path_factory.mktemp("asked")
-    for name in ("params.yaml", "labels", "data"):
-        (folder / name).symlink_to(laid / name)
+    lay_again(laid, folder)
     with serving(folder, "ana", "ben") as served:
         yield served
 
@@ -521,13 +522,38 @@ def routes(laid: Path) -> list[str]:
     return [*files, f"crops/{face_id}.jpg", f"sources/{face_id}.jpg", "votes"]
 
 
+@cache
+def entered(link: str) -> Any:
+    """Return the answer to a link, which works once."""
+    return httpx.get(link)
+
+
 def visitor(served: Served, name: str = "ana", enter: bool = True) -> Any:
     """Return a client at somebody's part of the server, with their cookie if they enter."""
     parts = urlsplit(served.links[name])
     client = httpx.Client(base_url=f"{parts.scheme}://{parts.netloc}/{name}/")
     if enter:
-        assert client.get(served.links[name]).status_code == 200
+        client.cookies = entered(served.links[name]).cookies
+        assert client.get("").status_code == 200
     return client
+
+
+def test_a_link_works_once_and_its_cookie_from_then_on(server: Served) -> None:
+    client, link = visitor(server), server.links["ana"]
+    again = httpx.get(link)
+    assert again.status_code == 403 and "set-cookie" not in again.headers
+    assert "A link works once" in again.text
+    assert client.get(link).status_code == client.get("task").status_code == 200
+
+
+def test_a_link_that_was_only_looked_at_still_works() -> None:
+    keys = Keys(["ana", "ben"])
+    link, other = keys.link("ana"), keys.link("ana")
+    token = link.partition("token=")[2]
+    assert link != other  # what starts the browser is not what is printed
+    assert not keys.lets_in("ben", token) and not keys.lets_in("ana", token[:-1])
+    assert keys.lets_in("ana", token) and not keys.lets_in("ana", token)
+    assert keys.lets_in("ana", other.partition("token=")[2])
 
 
 def test_every_route_is_refused_without_a_token(laid: Path, server: Served) -> None:
@@ -565,7 +591,7 @@ def test_one_persons_cookie_opens_nothing_of_anothers(laid: Path, server: Served
 
 
 def test_the_cookie_is_strict_and_hidden_from_scripts(server: Served) -> None:
-    cookie = httpx.get(server.links["ana"]).headers["set-cookie"]
+    cookie = entered(server.links["ana"]).headers["set-cookie"]
     assert all(word in cookie for word in ("HttpOnly", "SameSite=strict", "Path=/ana/"))
     token = server.links["ana"].partition("token=")[2]
     assert token not in cookie and len(token) >= 32

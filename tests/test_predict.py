@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from test_embed import write_onnx
 
 from faceloop.base.errors import FaceloopError
 from faceloop.commands.cli import main
@@ -18,6 +19,7 @@ from faceloop.commands.labelling.vote import label_by_truth, read_truth
 from faceloop.commands.release import predict as predict_command
 from faceloop.commands.release.new_faces import Classifier
 from faceloop.commands.release.predict import PredictFigures, summarise_faces
+from faceloop.commands.release.release import write_checksums
 from faceloop.commands.release.released_model import ReleasedModel, read_release
 from faceloop.commands.rounds import next_round
 from faceloop.crops.face_table import read_batch
@@ -140,21 +142,69 @@ def test_a_folder_that_is_no_release_is_refused(elsewhere: Path, capsys: Any) ->
     assert code == 2 and "faceloop release" in said
 
 
-def test_other_weights_of_the_embedder_are_warned_about(elsewhere: Path, capsys: Any) -> None:
+def edit_model(**changes: Any) -> None:
+    """Edit model.json of the release, and its checksum with it."""
     path = Path("release/model/model.json")
     about = json.loads(path.read_text())
-    about["embedder"]["sha256"] = "0" * 64
+    for key, value in changes.items():
+        about[key] |= value
     path.write_text(json.dumps(about))
+    write_checksums(path.parent)
+
+
+@pytest.mark.parametrize("name", ["model.json", "head.safetensors", "calibration.npy"])
+def test_a_release_that_is_not_what_was_written_is_refused(
+    elsewhere: Path, capsys: Any, name: str
+) -> None:
+    path = Path("release/model", name)
+    path.write_bytes(path.read_bytes().replace(b"0", b"1", 1) + b" ")
+    code, said = run(capsys, elsewhere, "--release", "release")
+    assert code == 2 and f"{path} is not the file that was released" in said
+    Path("release/model/SHA256SUMS").unlink()
+    code, said = run(capsys, elsewhere, "--release", "release")
+    assert code == 2 and "SHA256SUMS is not here" in said
+
+
+def test_a_card_may_be_edited(elsewhere: Path) -> None:
+    Path("release/model/README.md").write_text("Answers.")
+    assert read_release(Path("release"), None).about.round == "o00-i00"
+
+
+ONNX = {
+    "empty": (lambda path: path.touch(), "is empty, damaged or no ONNX model"),
+    "no model": (lambda path: path.write_bytes(b"GIF89a" * 9), "is empty, damaged or no ONNX"),
+    "of no pictures": (
+        lambda path: shutil.copy("release/model/head.onnx", path),
+        "takes tensor(float) of shape ['n', 256]; allowed: pictures",
+    ),
+    "of another width": (write_onnx, "gives 48 numbers a face, and the model takes 256"),
+    "of one picture": (lambda path: write_onnx(path, batch=2), "no embedding a picture"),
+}
+
+
+@pytest.mark.parametrize("kind", ONNX)
+def test_a_foreign_onnx_embedder_is_refused_in_one_sentence(
+    elsewhere: Path, capsys: Any, kind: str
+) -> None:
+    pytest.importorskip("onnxruntime")
+    write, words = ONNX[kind]
+    edit_model(embed={"model": "models/embedders/mine.onnx"}, embedder={"sha256": None})
+    write(Path("mine.onnx"))
+    photo = sorted((elsewhere / "photos").rglob("*.jpg"))[0]
+    code, said = run(capsys, photo, "--release", "release", "--embedder", "mine.onnx")
+    assert code == 2 and words in said and "Traceback" not in said
+    assert len([line for line in said.splitlines() if line.startswith("error: ")]) == 1
+
+
+def test_other_weights_of_the_embedder_are_warned_about(elsewhere: Path, capsys: Any) -> None:
+    edit_model(embedder={"sha256": "0" * 64})
     photo = sorted((elsewhere / "photos").rglob("*.jpg"))[0]
     _, said = run(capsys, photo, "--release", "release")
     assert "weights here are not the release's" in said
 
 
 def test_an_onnx_embedder_must_be_here(elsewhere: Path, capsys: Any) -> None:
-    path = Path("release/model/model.json")
-    about = json.loads(path.read_text())
-    about["embed"]["model"] = "models/embedders/mine.onnx"
-    path.write_text(json.dumps(about))
+    edit_model(embed={"model": "models/embedders/mine.onnx"})
     code, said = run(capsys, elsewhere, "--release", "release")
     assert code == 2 and "models/embedders/mine.onnx" in said and "--embedder" in said
     Path("release/model/mine.onnx").touch()

@@ -1,5 +1,6 @@
 """Files that somebody made to do harm: docs/why/security.md names the threat each test is about."""
 
+import os
 import pickle
 import re
 import struct
@@ -14,12 +15,21 @@ import torch
 from PIL import Image
 from safetensors.numpy import save
 
-from faceloop.base.code import sha256_of
+from faceloop.balance.known_sources import read_sources
+from faceloop.base.code import recorded_digests, sha256_of
 from faceloop.base.errors import FaceloopError
 from faceloop.commands.cli import main
+from faceloop.commands.exchange.label_studio import read_tasks
+from faceloop.commands.labelling.page.drafts import Draft, draft_path, read_draft
+from faceloop.commands.labelling.page.guidelines import read_guidelines
+from faceloop.commands.release.release import copy_guidelines, write_checksums
+from faceloop.commands.release.released_model import read_release
 from faceloop.commands.repository import verify
+from faceloop.commands.repository.lock import read_lock
+from faceloop.commands.rounds.state import read_state
 from faceloop.commands.settings import read_settings
-from faceloop.faces.media import RAW_DIR, Unreadable, read_pictures, source_name
+from faceloop.faces.batch_files import source_name
+from faceloop.faces.media import RAW_DIR, Unreadable, read_pictures
 from faceloop.labels.vote_files import LONGEST_LINE, as_on_disk, read_queue, read_vote_file
 from faceloop.model.head_files import read_head
 from faceloop.weights.loading import DOWNLOADED, SHA256, SHIPPED_DIR, load_network
@@ -147,7 +157,129 @@ def test_a_queue_names_no_path(second_round: Any, capsys: Any, column: str, name
     assert not Path("../to-label").exists()
 
 
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    """A file that is nobody's business, as text, as a table and as params."""
+    path = tmp_path / "secret"
+    path.write_text("TOKEN: hunter2\nface_id,hunter2\n", encoding="utf-8")
+    return path
+
+
+OWN_FILES = {
+    "params.yaml": read_settings,
+    "labels/o01-i00/queue.csv": read_state,
+    "labels/o01-i00/reserve.csv": read_state,
+    "labels/o01-i00/eve.csv": read_state,
+    "labels/o01-i00/adjudication.csv": read_state,
+    "labels/o01-i00": read_state,
+    "labels": read_state,
+    "labels/GUIDELINES.md": read_guidelines,
+    "data/sources/pool.csv": lambda: read_sources("pool"),
+    "data/sources": lambda: read_sources("pool"),
+}
+
+
+@pytest.mark.parametrize("leads", ["to a file", "nowhere"])
+@pytest.mark.parametrize("name", OWN_FILES)
+def test_a_link_in_place_of_a_file_is_refused_and_not_read(
+    second_round: Any, secret: Path, tmp_path: Path, name: str, leads: str
+) -> None:
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    target = secret if leads == "to a file" else tmp_path / "nowhere"
+    if path.is_dir():
+        target = path.rename(tmp_path / "moved")
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)
+    with pytest.raises(FaceloopError, match=f"{name} is a link: put what it") as error:
+        OWN_FILES[name]()
+    assert "hunter2" not in str(error.value)
+    if not name.startswith("params"):
+        assert any(f"{name}: a link" in line for line in verify.link_findings())
+
+
+def test_a_link_at_any_depth_of_labels_is_a_finding(second_round: Any, secret: Path) -> None:
+    assert verify.link_findings() == []
+    Path("labels/o00-i00/notes").mkdir()
+    Path("labels/o00-i00/notes/more.txt").symlink_to(secret)
+    (finding,) = verify.link_findings()
+    assert finding.startswith("labels/o00-i00/notes/more.txt: a link")
+
+
+def test_linked_guidelines_are_not_released(project: Any, secret: Path, capsys: Any) -> None:
+    Path("labels/GUIDELINES.md").symlink_to(secret)
+    with pytest.raises(FaceloopError, match=r"labels/GUIDELINES.md is a link"):
+        copy_guidelines(Path())
+    assert not Path("GUIDELINES.md").exists()
+
+
+def test_a_pipe_in_place_of_a_vote_file_is_not_waited_for(second_round: Any) -> None:
+    os.mkfifo("labels/o01-i00/eve.csv")
+    with pytest.raises(FaceloopError, match=r"labels/o01-i00/eve.csv is no file"):
+        read_state()
+
+
+def test_a_draft_that_is_a_link_is_not_touched(second_round: Any, secret: Path) -> None:
+    before = secret.read_bytes()
+    draft = draft_path("o01-i00", "ana")
+    draft.parent.mkdir(parents=True)
+    draft.symlink_to(secret)
+    for opening in (Draft, read_draft):
+        with pytest.raises(FaceloopError, match=r"ana.jsonl is a link"):
+            opening("o01-i00", "ana")
+    assert secret.read_bytes() == before
+
+
+def read_model() -> None:
+    for name in ("head.safetensors", "calibration.npy"):
+        Path(name).touch()
+    write_checksums(Path())
+    read_release(Path(), None)
+
+
+@pytest.mark.parametrize(
+    ("path", "read"),
+    [
+        ("labels/o01-i00/ana.csv", read_state),
+        ("labels/o01-i00/queue.csv", read_state),
+        ("labels/o01-i00/adjudication.csv", read_state),
+        ("data/sources/pool.csv", lambda: read_sources("pool")),
+        ("metrics/gate.json", read_state),
+        ("dvc.lock", read_lock),
+        ("export.json", lambda: read_tasks(Path("export.json"))),
+        ("model.json", read_model),
+    ],
+)
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"hunter2,hunter2\nhunter2,hunter2,hunter2\n",
+        b"hunter2",
+        b"PASSWORD=hunter2\0KEY=hunter2",
+        b'{"hunter2": "hunter2"',
+        b'{"round": "hunter2", "hunter2": 1, "classes": 2, "stages": {"a": "hunter2"}}',
+        b'[{"data": {"face_id": 1, "hunter2": 2}, "annotations": "hunter2"}]',
+        b"hunter2: [hunter2",
+    ],
+)
+def test_no_error_repeats_what_a_file_of_another_kind_holds(
+    second_round: Any, path: str, read: Any, content: bytes
+) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_bytes(content)
+    with pytest.raises(FaceloopError, match=path.rsplit("/")[-1]) as error:
+        read()
+    assert "hunter2" not in str(error.value)
+
+
 # params
+
+
+@pytest.mark.parametrize("content", ["- hunter2", "hunter2: [", "hunter2"])
+def test_an_engine_that_is_no_yaml_is_refused_in_words(project: Any, content: str) -> None:
+    Path("engine.yaml").write_text(content)
+    with pytest.raises(FaceloopError, match="^engine.yaml is no YAML with keys: restore it"):
+        recorded_digests()
 
 
 def test_a_bomb_of_aliases_is_refused_before_it_unfolds(project: Any) -> None:

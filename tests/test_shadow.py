@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceloop.base.storage import LABELLED_DIR, METRICS_DIR, read_csv, read_record
+from faceloop.base.storage import LABELLED_DIR, METRICS_DIR, read_csv
 from faceloop.commands.rounds.figure_lines import shadow_line
 from faceloop.evaluation import shadow
 from faceloop.evaluation.evaluation_figures import LabelsSaved, ShadowFigures
@@ -22,6 +22,7 @@ from faceloop.evaluation.shadow import (
 )
 from faceloop.model.head import Head
 from faceloop.pool.labelled import LABELLED
+from faceloop.statistics.figure_files import read_record
 from faceloop.statistics.params import Intervals
 from stages import eval_shadow
 

@@ -9,16 +9,7 @@ import pytest
 
 from faceloop.balance.balance_figures import CLASS, ValueFigures
 from faceloop.base.errors import FaceloopError
-from faceloop.base.storage import (
-    EMBEDDINGS_DIR,
-    read_csv,
-    read_json,
-    read_record,
-    write_csv,
-    write_json,
-    write_parquet,
-    write_record,
-)
+from faceloop.base.storage import EMBEDDINGS_DIR, read_csv, write_csv, write_parquet
 from faceloop.base.tables import as_table, stacked
 from faceloop.commands.settings import read_settings
 from faceloop.crops.face_table import FACES, read_batch, read_batch_rows, read_faces
@@ -29,6 +20,7 @@ from faceloop.pool.labelled import LABELLED
 from faceloop.pool.queue import QUEUE
 from faceloop.pool.reading import read_pool
 from faceloop.statistics.estimates import Estimate
+from faceloop.statistics.figure_files import read_json, read_record, write_json, write_record
 
 AWKWARD = [
     "None",
@@ -107,7 +99,7 @@ def test_a_queues_blank_frame_cluster_and_score_stay_blank(project: Any) -> None
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("face_id,label\na,b\n", "not in index"),
+        ("face_id,label\na,b\n", "t.csv:1: no column 'agreement'"),
         ("a,b\n1,2,3\n1,2,3,4\n", "t.csv"),
         ("", "t.csv"),
     ],
@@ -123,7 +115,7 @@ def test_a_word_where_a_number_belongs_is_refused(tmp_path: Path) -> None:
     write_csv(labelled(["a"]), tmp_path / "t.csv")
     text = (tmp_path / "t.csv").read_text().replace("0.666667,3", "0.666667,three")
     (tmp_path / "t.csv").write_text(text)
-    with pytest.raises(FaceloopError, match="three"):
+    with pytest.raises(FaceloopError, match=r"t.csv:2: column 'votes' holds no number"):
         read_csv(tmp_path / "t.csv", LABELLED)
 
 

@@ -107,6 +107,31 @@ def test_a_forks_pull_request_gets_its_report_in_the_summary_alone(
     assert "From a fork: no comment" in (temp / "summary.md").read_text()
 
 
+@pytest.mark.parametrize(("lines", "is_cut"), [(10, False), (700, True), (5000, True)])
+def test_a_comment_is_no_longer_than_github_takes(tmp_path: Path, lines: int, is_cut: bool) -> None:
+    (tmp_path / "gh").write_text(GH)
+    (tmp_path / "gh").chmod(0o755)
+    report = "".join(f"| {at} | {'é' * 60} |\n" for at in range(lines))
+    (tmp_path / "report.md").write_text(report, encoding="utf-8")
+    environment = {"FROM_FORK": "", "GITHUB_REPOSITORY": "some/project", "NUMBER": "7"}
+    sh(
+        f'PATH="{tmp_path}:$PATH" bash {ROOT}/.github/comment.sh',
+        tmp_path,
+        **environment,
+        RUNNER_TEMP=str(tmp_path),
+    )
+    comment = (tmp_path / "comment.md").read_text(encoding="utf-8")
+    assert len(comment) <= 65_536
+    marker, rest = comment.split("\n", 1)
+    assert marker == "<!-- faceloop iteration -->"
+    if is_cut:
+        kept, _, last = rest.rpartition("\n\n")
+        assert report.startswith(kept) and kept.endswith(" |") and len(kept) > 30_000
+        assert last.startswith("Cut here") and "summary" in last
+    else:
+        assert rest == report
+
+
 def test_a_finding_fails_the_step_and_stands_in_the_report(
     runner: tuple[Path, dict[str, str]],
 ) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from faceloop.base.errors import FaceloopError
+from faceloop.base.links import is_here
 
 SOURCES_DIR = Path("data/sources")
 KEY = "source"
@@ -16,18 +17,18 @@ def read_sources(batch: str) -> pd.DataFrame:
     the user's columns, such as programme or country; no row where there is no file.
 
     Raises:
-        FaceloopError: the file is no CSV, lacks `source`, has a reserved column, or names a source
-            twice.
+        FaceloopError: the file is a link or no CSV, lacks `source`, has a reserved column, or names
+            a source twice.
     """
     path = SOURCES_DIR / f"{batch}.csv"
-    if not path.is_file():
+    if not is_here(path):
         return pd.DataFrame(columns=[KEY], dtype="str")
     try:
         table = pd.read_csv(path, dtype="str", keep_default_na=False)
     except ValueError as error:
         raise FaceloopError(f"{path} is no CSV in UTF-8: {error}; correct it") from error
     if KEY not in table:
-        raise FaceloopError(f"{path}:1: no column {KEY!r}; found {', '.join(table.columns)}")
+        raise FaceloopError(f"{path}:1: no column {KEY!r}; add it")
     for name in RESERVED:
         if name in table:
             raise FaceloopError(f"{path}:1: column {name!r} is the pipeline's own; rename it")

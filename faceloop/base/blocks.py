@@ -3,6 +3,7 @@
 The numbers' reasons stand in params.yaml beside them; here stand only types and limits.
 """
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
@@ -11,7 +12,7 @@ from faceloop.base.records import Record
 from faceloop.base.rounds import PRIOR, is_round, order_of
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+NAMES_ALLOWED = "allowed: letters a to z without accents, digits and, but not first, - _ ."
 RoundName = Annotated[str, Field(pattern=r"^o\d{2,}-i\d{2,}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -27,6 +28,13 @@ def _each_once(names: list[str]) -> list[str]:
     return names
 
 
+def _of_plain_letters(name: str) -> str:
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise ValueError(NAMES_ALLOWED)
+    return name
+
+
+Name = Annotated[str, AfterValidator(_of_plain_letters)]
 Seed = Annotated[int, Field(ge=0)]
 Classes = Annotated[list[Name], Field(min_length=2), AfterValidator(_each_once)]
 Batches = Annotated[list[Name], AfterValidator(_each_once)]
@@ -43,7 +51,7 @@ class Part(Block):
 
 
 class Declared(Part):
-    """What one stage reads of params.yaml. `declared` names it as dvc.yaml must."""
+    """What one stage reads of params.yaml; a field that decides no result is excluded."""
 
 
 class Rounds(Block):
@@ -77,19 +85,3 @@ class Loop(Declared):
     def pool(self) -> str | None:
         """The batch that faces are picked from: the last; none in a project without batches."""
         return self.batches[-1] if self.batches else None
-
-
-def declared(params: type[Declared]) -> list[str]:
-    """Return the names of all that a stage reads, as dvc.yaml's `params:` has them.
-
-    A field that decides no result is excluded from them: `Field(exclude=True)`.
-    """
-    kinds = {name: one.annotation for name, one in params.model_fields.items() if not one.exclude}
-    names = []
-    for name, kind in kinds.items():
-        extra = getattr(kind, "model_config", {}).get("extra")  # a whole block made of it forbids
-        if isinstance(kind, type) and issubclass(kind, Part) and extra == "ignore":
-            names += [f"{name}.{key}" for key in kind.model_fields]
-        else:
-            names.append(name)
-    return names

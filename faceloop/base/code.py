@@ -7,14 +7,12 @@ of the code to tell whether a result is its own.
 
 import ast
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from faceloop.base.errors import FaceloopError
-from faceloop.base.params import LOADER
+from faceloop.base.params import read_yaml
 
 ENGINE, DAG, STAGES = Path("engine.yaml"), Path("dvc.yaml"), Path("stages")
 LIBRARY = Path(__file__).parents[1]
@@ -24,21 +22,10 @@ DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 WITHOUT_MEANING = ("ctx", "kind", "type_comment")
 
 
-def digests() -> dict[str, str]:
-    """Return the digest of each package, and of each stage's script as `stages.NAME`."""
-    packages = {path.parent.name: path.parent for path in LIBRARY.glob("*/__init__.py")}
-    scripts = {f"stages.{path.stem}": path for path in STAGES.glob("*.py")}
-    code = {**packages, **scripts}
-    left_out = (*WITHOUT_RESULT, "stages.__init__")
-    return {name: digest_of(code[name]) for name in sorted(code) if name not in left_out}
-
-
 def recorded_digests() -> dict[str, str]:
-    """Return the digests that engine.yaml holds, named as `digests` names them; {} without it."""
-    if not ENGINE.is_file():
-        return {}
-    held = yaml.load(ENGINE.read_bytes(), Loader=LOADER)
-    scripts = {f"stages.{name}": digest for name, digest in held.pop("stages").items()}
+    """Return engine.yaml's digests, of packages and of `stages.NAME`; {} where there is none."""
+    held = read_yaml(ENGINE)
+    scripts = {f"stages.{name}": digest for name, digest in held.pop("stages", {}).items()}
     return {**held, **scripts}
 
 
@@ -76,21 +63,17 @@ def check_engine(stage: str) -> None:
             )
 
 
-def stages_that_reach(names: Collection[str]) -> list[str]:
-    """Return the stages of dvc.yaml that reach one of these packages or scripts."""
-    return [stage for stage in _stages() if not set(names).isdisjoint(reached_by(stage))]
-
-
 def reached_by(stage: str) -> list[str]:
     """Return the code that a stage reaches by dvc.yaml, such as base, model, stages.train."""
-    (names,) = (one[str(ENGINE)] for one in _stages()[stage]["params"] if isinstance(one, dict))
+    (names,) = (one[str(ENGINE)] for one in stages()[stage]["params"] if isinstance(one, dict))
     return list(names)
 
 
-def _stages() -> dict[str, Any]:
+def stages() -> Any:
+    """Return dvc.yaml's stages by name."""
     if not DAG.is_file():
         raise FaceloopError(f"{DAG} is not here: run this in the project's root folder")
-    return dict(yaml.load(DAG.read_bytes(), Loader=LOADER)["stages"])
+    return read_yaml(DAG)["stages"]
 
 
 def _meaning(node: Any) -> Iterator[str]:

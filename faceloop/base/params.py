@@ -1,19 +1,57 @@
 """Reading params.yaml, with errors that name the key, the value and the line."""
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import yaml
 from pydantic import ValidationError
+from ruamel.yaml.resolver import implicit_resolvers
 
 from faceloop.base.blocks import Block
 from faceloop.base.errors import FaceloopError
+from faceloop.base.links import is_here
 
 PARAMS = Path("params.yaml")
 # libyaml's, where it was built in: params.yaml is gone through three times, in 0.1 s without.
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+SAFE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 Kind = TypeVar("Kind", bound=Block)
+
+
+class Yaml12(SAFE):
+    """YAML 1.2 as DVC reads it, by ruamel: `yes` is a word and 1e3 a number."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+
+    def construct_yaml_int(self, node: yaml.Node) -> int:  # 017 was octal in YAML 1.1
+        digits = node.value.replace("_", "")
+        return int(digits, 0 if digits.lstrip("+-")[1:2].isalpha() else 10)
+
+
+for versions, tag, pattern, first in implicit_resolvers:
+    if (1, 2) in versions:
+        Yaml12.add_implicit_resolver(tag, pattern, first)
+Yaml12.add_constructor("tag:yaml.org,2002:int", Yaml12.construct_yaml_int)
+
+
+def load_yaml(text: str | bytes) -> Any:
+    """Return what YAML says."""
+    return yaml.load(text, Loader=Yaml12)
+
+
+def read_yaml(path: Path) -> Any:
+    """Return what a YAML file of the project says; {} where there is none.
+
+    Raises:
+        FaceloopError: it is no YAML, or holds something else than keys.
+    """
+    try:
+        content = (load_yaml(path.read_bytes()) if path.is_file() else None) or {}
+    except (yaml.YAMLError, ValueError, RecursionError):
+        content = path
+    if not isinstance(content, dict):
+        raise FaceloopError(f"{path} is no YAML with keys: restore it with git")
+    return content
 
 
 def read_params(kind: type[Kind], path: Path = PARAMS) -> Kind:
@@ -22,15 +60,15 @@ def read_params(kind: type[Kind], path: Path = PARAMS) -> Kind:
     Raises:
         FaceloopError: the file is missing or no YAML; a key is unknown, missing or out of range.
     """
-    if not path.is_file():
+    if not is_here(path):
         raise FaceloopError(f"{path} is not here: run this in the project's root folder")
     tree = None
     try:
         text = path.read_text(encoding="utf-8")
         _check_aliases(path, text)
-        tree = yaml.compose(text, Loader=LOADER)
+        tree = yaml.compose(text, Loader=Yaml12)
         _check_keys(path, tree)
-        return kind.model_validate(yaml.load(text, Loader=LOADER))
+        return kind.model_validate(load_yaml(text))
     except ValidationError as error:
         findings = [_finding(path, tree, one) for one in error.errors()]
         raise FaceloopError("\n".join(findings)) from error
@@ -56,7 +94,7 @@ def _finding(path: Path, tree: yaml.Node | None, error: Any) -> str:
 
 def _check_aliases(path: Path, text: str) -> None:
     """Refuse aliases: a few lines of them can stand for more values than memory holds."""
-    for event in yaml.parse(text, Loader=LOADER):
+    for event in yaml.parse(text, Loader=Yaml12):
         if isinstance(event, yaml.AliasEvent):
             line = event.start_mark.line + 1 if event.start_mark else 1
             raise FaceloopError(f"{path}:{line}: alias *{event.anchor}: write the value out")

@@ -1,16 +1,12 @@
-"""What stages make, on disk: Parquet for machines, CSV and JSON for people, `.npy` for arrays."""
+"""What stages make, on disk: Parquet for machines, CSV for people, `.npy` for arrays."""
 
-import json
-import math
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
-from pydantic import ValidationError
 
 from faceloop.base.atomic import replacing
 from faceloop.base.errors import FaceloopError
-from faceloop.base.records import Record
 from faceloop.base.tables import as_table
 
 BLANK_WHERE_MISSING = ("annotators",)  # columns that files of older rounds do not have
@@ -23,9 +19,6 @@ QUEUE_DIR = Path("data/queue")
 METRICS_DIR = Path("metrics")
 PLOTS_DIR = Path("metrics/plots")
 DECIMALS = 6  # of a number in a table
-DIGITS = 6  # of a figure in JSON: the 17th would change with the processor
-
-Kind = TypeVar("Kind", bound=Record)
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
@@ -41,6 +34,7 @@ def read_csv(path: Path, columns: dict[str, str]) -> pd.DataFrame:
         FaceloopError: the file is missing, a column is missing, or a value has the wrong type.
     """
     blank = {name: [""] for name, kind in columns.items() if kind != "str"}
+    restore = "restore it with git or 'dvc repro'"
     try:
         table = pd.read_csv(path, dtype=columns, keep_default_na=False, na_values=blank)
         for name in BLANK_WHERE_MISSING:
@@ -49,57 +43,24 @@ def read_csv(path: Path, columns: dict[str, str]) -> pd.DataFrame:
         return as_table(table[list(columns)], columns)
     except FileNotFoundError as error:
         raise FaceloopError(f"{path} is not here: run 'dvc repro' or 'dvc pull'") from error
-    except (ValueError, KeyError) as error:
-        raise FaceloopError(f"{path}: {error}; restore it with git or 'dvc repro'") from error
+    except KeyError as error:
+        missing = set(columns) - set(table)
+        raise FaceloopError(f"{path}:1: no column {min(missing)!r}; {restore}") from error
+    except ValueError as error:
+        raise FaceloopError(f"{path}{_first_strange(path, columns)}; {restore}") from error
 
 
-def write_json(content: Any, path: Path) -> None:
-    """Write JSON; NaN is refused, since it has none."""
-    with replacing(path) as partial:
-        partial.write_text(
-            json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n",
-            encoding="utf-8",
-            newline="\n",
-        )
-
-
-def _in_six_digits(figures: Any) -> Any:
-    """Return figures with each float in them, at any depth, rounded to DIGITS digits."""
-    if isinstance(figures, dict):
-        return {name: _in_six_digits(one) for name, one in figures.items()}
-    if isinstance(figures, list | tuple):
-        return [_in_six_digits(one) for one in figures]
-    if isinstance(figures, float) and math.isfinite(figures):
-        return float(f"{figures:.{DIGITS}g}")
-    return figures
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON file that a stage wrote.
-
-    Raises:
-        FaceloopError: it is not there yet.
-    """
-    return json.loads(present(path).read_text(encoding="utf-8"))
-
-
-def write_record(record: Record, path: Path) -> None:
-    """Write a stage's figures as JSON, its numbers to six digits."""
-    write_json(_in_six_digits(record.model_dump(by_alias=True)), path)
-
-
-def read_record(kind: type[Kind], path: Path) -> Kind:
-    """Read the figures that a stage wrote with `write_record`.
-
-    Raises:
-        FaceloopError: they are not there yet, or another version of faceloop wrote them.
-    """
-    content = read_json(path)
+def _first_strange(path: Path, columns: dict[str, str]) -> str:
+    """Return where the first value of a wrong type stands; what it is stays unsaid."""
     try:
-        return kind.model_validate(content)
-    except ValidationError as error:
-        key = ".".join(map(str, error.errors()[0]["loc"])) or "top level"
-        raise FaceloopError(f"{path}: {key} is of another version: run 'dvc repro'") from error
+        table = pd.read_csv(path, dtype="str", usecols=lambda name: columns.get(name) != "str")
+    except ValueError:
+        return " is no CSV in UTF-8"
+    for name in table.columns.intersection(list(columns)):
+        wrong = table[name].notna() & pd.to_numeric(table[name], "coerce").isna()
+        if wrong.any():
+            return f":{wrong.argmax() + 2}: column {name!r} holds no number"
+    return " holds a value of another type than its column's"
 
 
 def present(path: Path) -> Path:

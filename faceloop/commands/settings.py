@@ -1,5 +1,6 @@
 """The whole of params.yaml, as people's commands check it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -12,6 +13,7 @@ from faceloop.duplicates.params import LinkDuplicates
 from faceloop.embedding.params import Embed
 from faceloop.faces.params import ExtractFaces
 from faceloop.gate.params import Gate
+from faceloop.labels.file_names import check_file_name, check_spelling
 from faceloop.labels.params import RESERVED_LABELS, Label, Merging
 from faceloop.model.params import Train
 from faceloop.sampling.params import (
@@ -56,7 +58,9 @@ class Settings(Merging, ByStrategy):
                 f"balance.targets.class: {strange[0]!r} is no class; allowed: "
                 f"{', '.join(self.classes)}"
             )
-        reserved = sorted(set(self.classes) & set(RESERVED_LABELS))
+        check_as_files("classes", self.classes)
+        check_as_files("batches", self.batches)
+        reserved = [name for name in self.classes if name.lower() in RESERVED_LABELS]
         if reserved:
             raise ValueError(f"classes: {reserved[0]!r} is always offered; leave it out")
         if self.label.keys and len(self.label.keys) != len(self.classes):
@@ -67,6 +71,20 @@ class Settings(Merging, ByStrategy):
         if self.sample_uncertain.size < self.sample_diverse.size:
             raise ValueError("sample_uncertain.size: must be at least sample_diverse.size")
         return self
+
+
+def check_as_files(key: str, names: Sequence[str]) -> None:
+    """Refuse names that some disk cannot keep, or cannot keep apart.
+
+    Raises:
+        ValueError: with the key, and which.
+    """
+    try:
+        for name in names:
+            check_file_name(name)
+        check_spelling(names)
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from error
 
 
 def read_settings(path: Path = PARAMS) -> Settings:

@@ -9,6 +9,7 @@ import torch
 from torch.nn.functional import interpolate
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from faceloop.base.errors import FaceloopError
 from faceloop.embedding.onnx_input import OnnxInput
 from faceloop.embedding.params import Embed
 
@@ -95,7 +96,7 @@ class Embedder:
             crops: uint8 of shape (n, h, w, 3), RGB; n at least 1.
 
         Raises:
-            ValueError: an embedding is not finite.
+            FaceloopError: an embedding is not finite.
             torch.OutOfMemoryError: not even one crop fits.
         """
         parts: list[np.ndarray] = []
@@ -111,7 +112,10 @@ class Embedder:
                 start += len(parts[-1])
         features = np.concatenate(parts)
         if not np.isfinite(features).all():
-            raise ValueError("an embedding is not finite")
+            raise FaceloopError(
+                "embed.model: an embedding is not finite: choose another model, or say in the "
+                ".yaml beside an .onnx how it wants its pixels"
+            )
         return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
 
     def _run(self, crops: np.ndarray) -> np.ndarray:
@@ -200,8 +204,18 @@ def onnx_features(session: "onnxruntime.InferenceSession", settings: OnnxInput) 
     Args:
         session: its first output is the embedding; a fixed batch size of 1 is honoured.
         settings: order of the channels, and mean and scale: x becomes (x - mean) / scale.
+
+    Raises:
+        FaceloopError: the model takes something else than pictures, or gives something else than
+            an embedding of each; the latter when it is called.
     """
     asked = session.get_inputs()[0]
+    colours = asked.shape[1] if len(asked.shape) == 4 else None  # a name where any number goes
+    if asked.type != "tensor(float)" or not (colours == 3 or isinstance(colours, str)):
+        raise FaceloopError(
+            f"embed.model: the ONNX model takes {asked.type} of shape {asked.shape}; allowed: "
+            "pictures of shape (n, 3, height, width) in float32"
+        )
     size = tuple(side if isinstance(side, int) else 160 for side in asked.shape[2:])
     one_by_one = asked.shape[0] == 1
 
@@ -210,7 +224,13 @@ def onnx_features(session: "onnxruntime.InferenceSession", settings: OnnxInput) 
         x = interpolate(x, size=size, mode="bilinear", antialias=True)
         pixels = ((x - settings.mean) / settings.scale).contiguous().cpu().numpy()
         batches = np.split(pixels, len(x)) if one_by_one else [pixels]
-        outputs = [session.run(None, {asked.name: batch})[0] for batch in batches]
-        return torch.from_numpy(np.concatenate(outputs).reshape(len(x), -1))
+        try:
+            outputs = [session.run(None, {asked.name: batch})[0] for batch in batches]
+            rows = np.stack([one for output in outputs for one in output]).reshape(len(x), -1)
+            return torch.from_numpy(rows.astype(np.float32, casting="same_kind"))
+        except Exception as error:  # ONNX Runtime's have no base of their own
+            raise FaceloopError(
+                "embed.model: the ONNX model gives no embedding a picture; choose another"
+            ) from error
 
     return forward

@@ -71,8 +71,8 @@ def embed_shard(
         device: auto, cpu or cuda.
 
     Raises:
-        FaceloopError: the pack or the weights are not here, damaged or others.
-        ValueError: an embedding is not finite.
+        FaceloopError: the pack or the weights are not here, damaged or others, or an embedding is
+            not finite.
     """
     embedder = _load_embedder(settings, pixels, margin, weights, device)
     with ThreadPoolExecutor(DECODERS[embedder.device.type]) as pool:

@@ -5,14 +5,7 @@ import pandas as pd
 
 from faceloop.base.blocks import Loop
 from faceloop.base.errors import FaceloopError
-from faceloop.base.storage import (
-    LABELLED_DIR,
-    METRICS_DIR,
-    PLOTS_DIR,
-    read_csv,
-    write_csv,
-    write_record,
-)
+from faceloop.base.storage import LABELLED_DIR, METRICS_DIR, PLOTS_DIR, read_csv, write_csv
 from faceloop.evaluation.evaluation_figures import Comparison
 from faceloop.evaluation.held_out import (
     Design,
@@ -28,6 +21,7 @@ from faceloop.pool.features import read_features
 from faceloop.pool.labelled import LABELLED
 from faceloop.pool.reading import read_pool
 from faceloop.statistics.confusion import METRICS
+from faceloop.statistics.figure_files import write_record
 
 
 def read_held_out(split: str, settings: Loop) -> HeldOut:

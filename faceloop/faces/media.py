@@ -11,8 +11,6 @@ import av
 import numpy as np
 from PIL import Image, ImageOps
 
-from faceloop.base.errors import FaceloopError
-
 RAW_DIR = Path("data/raw")
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 VIDEO_SUFFIXES = {
@@ -45,34 +43,6 @@ class Picture(NamedTuple):
     image: Image.Image
     frame: int | None
     time_s: float | None
-
-
-def list_sources(batch: str) -> list[Path]:
-    """Return a batch's files, at any depth, by name; hidden ones and links out are left out.
-
-    Raises:
-        FaceloopError: the folder is missing or holds no file.
-    """
-    folder = RAW_DIR / batch
-    if not folder.is_dir():
-        raise FaceloopError(f"{folder}/ is not here: put photos and videos there, or 'dvc pull'")
-    inside = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
-    sources = sorted(
-        (path for path in inside if not any(part.startswith(".") for part in path.parts)),
-        key=Path.as_posix,
-    )
-    if not sources:
-        raise FaceloopError(f"{folder}/ holds no file: put photos and videos there")
-    return [folder / path for path in sources]
-
-
-def source_name(path: Path, batch: str) -> str:
-    """Return a source's path in its batch, as tables name it.
-
-    A spreadsheet runs a cell that begins like a formula; with `./` before it the path is the same.
-    """
-    name = path.relative_to(RAW_DIR / batch).as_posix()
-    return f"./{name}" if name.startswith(FORMULA_STARTS) else name
 
 
 def read_pictures(path: Path, frames_per_second: float, max_megapixels: float) -> Iterator[Picture]:

@@ -19,16 +19,10 @@ from faceloop.base.errors import FaceloopError
 from faceloop.base.tables import as_table, stacked
 from faceloop.crops.face_table import FOUND
 from faceloop.crops.packs import encode_crop
+from faceloop.faces.batch_files import source_name
 from faceloop.faces.extracted import WORK_DIR, Crops, read_extracted, read_rejected, writing
 from faceloop.faces.face import REJECTED, in_batch
-from faceloop.faces.media import (
-    RAW_DIR,
-    VIDEO_SUFFIXES,
-    Picture,
-    Unreadable,
-    read_pictures,
-    source_name,
-)
+from faceloop.faces.media import RAW_DIR, VIDEO_SUFFIXES, Picture, Unreadable, read_pictures
 from faceloop.faces.params import ExtractFaces
 from faceloop.workers.ahead import map_ahead
 from faceloop.workers.local import still_alive
@@ -178,3 +172,10 @@ def gather(
         Crops(placed, folders),
         as_table(sorted(rejected), REJECTED),
     )
+
+
+def with_refused(rejected: pd.DataFrame, refused: Mapping[Path, str], batch: str) -> pd.DataFrame:
+    """Return what gave nothing with the files that nobody looked at, and why."""
+    rows = [(source_name(path, batch), reason, 1) for path, reason in refused.items()]
+    every = stacked([rejected, as_table(rows, REJECTED)], REJECTED)
+    return as_table(every.sort_values(list(REJECTED)), REJECTED)

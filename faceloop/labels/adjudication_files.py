@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from faceloop.base.errors import FaceloopError
+from faceloop.base.links import is_here
 from faceloop.base.storage import write_csv
 from faceloop.base.tables import as_table, stacked
 from faceloop.labels.columns import (
@@ -81,7 +82,7 @@ def read_adjudications(
             differ.
     """
     path = adjudication_path(round_name)
-    if not path.is_file():
+    if not is_here(path):
         return as_table([], ADJUDICATIONS)
     voted = set(votes["asked_id"])
     seen: dict[tuple[str, datetime], tuple[int, str]] = {}

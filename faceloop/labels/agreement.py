@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from faceloop.base.tables import FACE
+from faceloop.labels.columns import DAY_S
 from faceloop.labels.label_figures import AgreementFigures, AnnotatorFigures, PairAgreement
 from faceloop.labels.votes import latest_votes
 from faceloop.statistics.estimates import Estimate
@@ -107,7 +108,7 @@ def several_people(blind: pd.DataFrame, labelled: pd.DataFrame) -> Ballots:
 def about_annotator(name: str, blind: pd.DataFrame, shared: pd.DataFrame) -> AnnotatorFigures:
     """Return a person's number of votes, seconds a face, and agreement with the others' label."""
     compared = shared[(shared["annotator"] == name) & shared["others"].notna()]
-    seconds = blind.loc[blind["annotator"] == name, "seconds"]
+    seconds = blind.loc[blind["annotator"] == name, "seconds"].clip(upper=DAY_S)
     agreement = (compared["label"] == compared["others"]).mean()
     return AnnotatorFigures(
         votes=len(seconds),

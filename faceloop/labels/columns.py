@@ -9,6 +9,7 @@ from faceloop.pool.queue import QUEUE
 
 ASKED_AS = {"face_id": "asked_id"}
 
+DAY_S = 86_400.0  # seconds; who was away longer over a face did not look at it
 UNSURE = "unsure"
 NOT_A_FACE = "not_a_face"
 UNRESOLVED = "unresolved"

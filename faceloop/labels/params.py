@@ -2,18 +2,32 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, field_validator
 
-from faceloop.base.blocks import Block, Share
+from faceloop.base.blocks import NAMES_ALLOWED, Block, Share
+from faceloop.labels.file_names import check_file_name, check_spelling
 from faceloop.pool.params import HoldingOut, OverfitShare
 from faceloop.statistics.params import Intervals
 
-RESERVED_LABELS = ("unsure", "not_a_face")
+RESERVED_LABELS = ("unsure", "not_a_face", "unresolved")
 # Keys of the page that answer or do something else than a class; Space is one of them too.
 RESERVED_KEYS = "uxsg?/0"
-ANNOTATOR_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 NO_ANNOTATORS = ("queue", "reserve", "adjudication")  # files beside the annotators'
 TRUTH = "truth"  # names that begin so are of truth tables: nobody takes them for a person
+
+
+def check_person(name: str) -> str:
+    """Return a name that a person's vote file may have.
+
+    Raises:
+        ValueError: with why not, and what is allowed.
+    """
+    check_file_name(name)
+    if "." in name:
+        raise ValueError(NAMES_ALLOWED.removesuffix(" ."))
+    if name.lower() in NO_ANNOTATORS:
+        raise ValueError(f"the files {', '.join(NO_ANNOTATORS)} are not a person's")
+    return name
 
 
 class MergeLabels(OverfitShare):
@@ -33,7 +47,7 @@ class Label(Block):
     """How people are asked: their keys, and who is asked what."""
 
     keys: list[str]
-    annotators: list[Annotated[str, Field(pattern=ANNOTATOR_PATTERN)]]
+    annotators: list[Annotated[str, AfterValidator(check_person)]]
     overlap: Share
     validation_overlap: Share
 
@@ -61,10 +75,10 @@ class Label(Block):
     @field_validator("annotators")
     @classmethod
     def _people(cls, names: list[str]) -> list[str]:
-        lowered = [name.lower() for name in names]
-        for name in lowered:
-            if name in NO_ANNOTATORS or name.startswith(TRUTH):
+        for name in names:
+            if name.lower().startswith(TRUTH):
                 raise ValueError(f"{name!r} is no person's name here; choose another")
-            if lowered.count(name) > 1:
+            if names.count(name) > 1:
                 raise ValueError(f"{name!r} is named twice; allowed: each person once")
+        check_spelling(names)
         return names

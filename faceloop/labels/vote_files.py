@@ -1,24 +1,27 @@
 """What people said: label CSVs under labels/, read strictly, for no vote may be lost or bent."""
 
 import csv
-import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
+import numpy as np
 import pandas as pd
 
 from faceloop.base.blocks import NAME_PATTERN, Rounds
 from faceloop.base.errors import FaceloopError
+from faceloop.base.links import is_here
 from faceloop.base.rounds import PRIOR, is_round, order_of
 from faceloop.base.storage import read_csv, write_csv
 from faceloop.base.tables import as_table, stacked
 from faceloop.labels.columns import ASKED, ASKED_AS, NOT_A_FACE, REQUIRED_OF_A_VOTE, UNSURE, VOTES
-from faceloop.labels.params import ANNOTATOR_PATTERN, NO_ANNOTATORS
+from faceloop.labels.file_names import check_spelling
+from faceloop.labels.params import NO_ANNOTATORS, check_person
 from faceloop.pool.queue import PURPOSES, QUEUE
 
 LABELS_DIR = Path("labels")
+GUIDELINES = LABELS_DIR / "GUIDELINES.md"
 LONGEST_LINE = 100_000  # characters
 
 
@@ -55,7 +58,7 @@ def read_queue(round_name: str) -> pd.DataFrame:
             a face stands there twice.
     """
     path = queue_path(round_name)
-    if not path.is_file():
+    if not is_here(path):
         return as_table([], ASKED)
     with path.open(encoding="utf-8", errors="replace") as file:
         deque(_lines(path, file), maxlen=0)
@@ -101,13 +104,21 @@ def reserve_path(round_name: str) -> Path:
 def read_reserve(round_name: str) -> pd.DataFrame:
     """Return a round's reserve (columns ASKED), in the order in which it is asked."""
     path = reserve_path(round_name)
-    reserve = read_csv(path, QUEUE) if path.is_file() else as_table([], QUEUE)
+    reserve = read_csv(path, QUEUE) if is_here(path) else as_table([], QUEUE)
     return reserve.rename(columns=ASKED_AS)
 
 
 def annotator_files(round_name: str) -> list[Path]:
-    """Return a round's vote files, one an annotator, by name."""
+    """Return a round's vote files, one an annotator, by name.
+
+    Raises:
+        FaceloopError: two of them are one on some disks.
+    """
     paths = sorted((LABELS_DIR / round_name).glob("*.csv"))
+    try:
+        check_spelling(path.stem for path in paths)
+    except ValueError as error:
+        raise FaceloopError(f"{LABELS_DIR / round_name}: {error}: git mv one of them") from error
     return [path for path in paths if path.stem not in NO_ANNOTATORS]
 
 
@@ -128,6 +139,7 @@ def read_vote_file(path: Path, faces: set[str], classes: Sequence[str]) -> pd.Da
             the round's queue, or one face has two different labels.
     """
     check_annotator(path.stem, path)
+    is_here(path)
     votes: dict[str, dict[str, str]] = {}
     rows: dict[str, int] = {}
     for row, vote in read_rows(path, REQUIRED_OF_A_VOTE):
@@ -141,12 +153,14 @@ def read_vote_file(path: Path, faces: set[str], classes: Sequence[str]) -> pd.Da
             )
     named = [{**vote, "asked_id": asked_id} for asked_id, vote in votes.items()]
     table = as_table(named, dict.fromkeys(VOTES, "str"))
-    try:
-        table["seconds"] = pd.to_numeric(table["seconds"].replace("", None))
-    except ValueError as error:
+    told = table["seconds"].replace("", None)
+    table["seconds"] = pd.to_numeric(told, "coerce")
+    strange = told.notna() & ~table["seconds"].between(0, np.inf, inclusive="left")
+    for at in np.flatnonzero(strange):
+        where = f"{path}:{rows[table['asked_id'].iloc[at]]}"
         raise FaceloopError(
-            f"{path}: column seconds: {error}; write a number or nothing"
-        ) from error
+            f"{where}: seconds {told.iloc[at]!r}; write a number from 0 on, or nothing"
+        )
     return as_table(table.fillna({"labelled_at": "", "mode": ""}), VOTES).assign(
         annotator=path.stem
     )
@@ -181,11 +195,23 @@ def check_annotator(name: str, where: object = "--as") -> None:
     Raises:
         FaceloopError: with what is allowed.
     """
-    if name in NO_ANNOTATORS or not re.fullmatch(ANNOTATOR_PATTERN, name):
-        raise FaceloopError(
-            f"{where}: {name!r} cannot be an annotator's name; allowed: letters, digits, '-' and "
-            f"'_', and neither of {', '.join(NO_ANNOTATORS)}"
-        )
+    try:
+        check_person(name)
+    except ValueError as error:
+        raise FaceloopError(f"{where}: {name!r} cannot be an annotator's name; {error}") from error
+
+
+def check_writer(name: str) -> None:
+    """Refuse a name that cannot be a vote file's, or is another's but for capitals.
+
+    Raises:
+        FaceloopError: with what is allowed.
+    """
+    check_annotator(name)
+    try:
+        check_spelling([name], {path.stem for path in LABELS_DIR.glob("*/*.csv")})
+    except ValueError as error:
+        raise FaceloopError(f"--as: {error}") from error
 
 
 def read_rows(path: Path, required: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
@@ -239,13 +265,12 @@ def _lines(path: Path, file: TextIO) -> Iterator[str]:
 def _check_header(path: Path, header: list[str], required: Sequence[str]) -> None:
     twice = [name for name in header if name and header.count(name) > 1]
     if twice:
-        raise FaceloopError(f"{path}:1: column {twice[0]!r} stands twice; keep one of them")
+        which = repr(twice[0]) if twice[0] in required else header.index(twice[0]) + 1
+        raise FaceloopError(f"{path}:1: column {which} stands twice; keep one of them")
     missing = [name for name in required if name not in header]
     if missing:
         hint = "; save it comma-separated" if ";" in "".join(header) else ""
-        raise FaceloopError(
-            f"{path}:1: column {missing[0]!r} is missing (found: {', '.join(header)}){hint}"
-        )
+        raise FaceloopError(f"{path}:1: column {missing[0]!r} is missing{hint}")
 
 
 def with_votes(
@@ -256,10 +281,10 @@ def with_votes(
     Raises:
         FaceloopError: their file holds another label for a face, or cannot be read.
     """
-    check_annotator(annotator)
+    check_writer(annotator)
     path = votes_path(round_name, annotator)
     new = as_table(votes, VOTES)
-    if path.is_file():
+    if is_here(path):
         faces = set(read_queue(round_name)["asked_id"])
         old = as_table(read_vote_file(path, faces, classes), VOTES)
         both = old.merge(new, on="asked_id", suffixes=("_old", "_new"))

@@ -193,5 +193,8 @@ def _load_onnx(path: Path) -> "onnxruntime.InferenceSession":
     providers = onnxruntime.get_available_providers()
     try:
         return onnxruntime.InferenceSession(path.as_posix(), providers=providers)
-    except onnxruntime.capi.onnxruntime_pybind11_state.InvalidProtobuf as error:
-        raise FaceloopError(f"embed.model: {path} is no ONNX model: {error}") from error
+    except Exception as error:  # its own have no base of their own
+        raise FaceloopError(
+            f"embed.model: {path} is empty, damaged or no ONNX model that runs here; put the "
+            "embedder's file there"
+        ) from error

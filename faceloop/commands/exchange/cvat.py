@@ -14,11 +14,11 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
 from faceloop.base.errors import FaceloopError
-from faceloop.base.storage import write_json
 from faceloop.commands.exchange.said import GivenLabel, LabelFile, check_file_size, check_known
 from faceloop.crops.packs import write_crops
 from faceloop.labels.columns import NOT_A_FACE, UNSURE
 from faceloop.labels.vote_files import check_label
+from faceloop.statistics.figure_files import write_json
 
 ANNOTATIONS = "annotations.xml"
 REMEDY = "label whole images with tags in CVAT, and export as 'CVAT for images 1.1'"

@@ -20,7 +20,7 @@ from faceloop.commands.rounds.state import State, next_step, read_state
 from faceloop.crops.face_table import read_faces
 from faceloop.labels.columns import ASKED_AS, VOTES
 from faceloop.labels.vote_files import (
-    check_annotator,
+    check_writer,
     known_rounds,
     read_queue,
     with_votes,
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     path = arguments.path
     if arguments.annotator is not None:
-        check_annotator(arguments.annotator)
+        check_writer(arguments.annotator)
     state = read_state()
     faces = read_faces(state.settings.batches)
     found = read_any(path, faces, state)

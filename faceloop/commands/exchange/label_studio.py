@@ -15,6 +15,7 @@ from faceloop.commands.exchange.said import (
     check_file_size,
     check_known,
 )
+from faceloop.labels.columns import DAY_S
 from faceloop.labels.vote_files import check_label
 
 
@@ -114,8 +115,8 @@ def read_tasks(path: Path) -> list[Task]:
                 "Export > JSON there; JSON-MIN and CSV leave out what was skipped"
             ) from error
         raise FaceloopError(
-            f"{path}: {place} (counted from 0): {first['msg']}, found "
-            f"{str(first['input'])[:60]!r}; mend that task in Label Studio, and export again"
+            f"{path}: {place} (counted from 0): {first['msg']}; mend that task in Label Studio, "
+            "and export again"
         ) from error
 
 
@@ -138,7 +139,7 @@ def vote_of(annotation: Annotation, where: str, face_id: str, label: str) -> Giv
     """Return an annotation as a vote: when it was last changed, and the seconds it took."""
     at = annotation.updated_at or annotation.created_at
     labelled_at = at.astimezone(UTC).isoformat(timespec="seconds") if at else ""
-    seconds = float("nan") if annotation.lead_time is None else annotation.lead_time
+    seconds = float("nan") if annotation.lead_time is None else min(annotation.lead_time, DAY_S)
     return GivenLabel(where, face_id, label, person_of(annotation), labelled_at, seconds)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
-from faceloop.base.storage import write_json
 from faceloop.commands.exchange.folders import write_files
+from faceloop.statistics.figure_files import write_json
 
 README = """\
 Label Studio: create a project; Settings > Labeling Interface > Code: paste config.xml; then

@@ -8,7 +8,7 @@ from faceloop.commands.labelling.label import add_page_arguments, serve_page
 from faceloop.commands.labelling.page.drafts import read_draft
 from faceloop.commands.rounds.history import read_conflicts
 from faceloop.commands.rounds.state import next_step, read_state
-from faceloop.labels.vote_files import check_annotator
+from faceloop.labels.vote_files import check_writer
 
 if TYPE_CHECKING:
     from faceloop.commands.labelling.page.session import Sitting
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     from faceloop.commands.labelling.page.reviews import ADJUDICATION, Adjudication
 
     name = arguments.annotator
-    check_annotator(name)
+    check_writer(name)
     state = read_state()
     found = read_conflicts(state)
     # What somebody else has settled meanwhile stays, to be taken back, until it is submitted.

@@ -11,7 +11,7 @@ import pandas as pd
 
 from faceloop.base.errors import FaceloopError
 from faceloop.commands.rounds.state import State, read_state
-from faceloop.labels.vote_files import check_annotator
+from faceloop.labels.vote_files import check_writer
 
 if TYPE_CHECKING:
     from faceloop.commands.labelling.page.session import Sitting
@@ -69,7 +69,7 @@ def check(state: State, names: Sequence[str], arguments: argparse.Namespace) -> 
     from faceloop.commands.labelling.checkable import read_checkable
 
     for name in names:
-        check_annotator(name)
+        check_writer(name)
     faces = {name: read_checkable(state, name) for name in names}
     if all(table.empty for table in faces.values()):
         print(f"label: no labelled face waits for a check by {' or '.join(names)}")

@@ -18,7 +18,7 @@ from faceloop.labels.adjudication_files import (
 )
 from faceloop.labels.assignment import asked_of
 from faceloop.labels.columns import NOT_A_FACE, UNRESOLVED, UNSURE
-from faceloop.labels.vote_files import check_annotator, votes_path, with_votes, write_votes
+from faceloop.labels.vote_files import check_writer, votes_path, with_votes, write_votes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
             is written already says otherwise of a face; then nothing is written.
     """
     name = arguments.annotator
-    check_annotator(name)
+    check_writer(name)
     state = read_state()
     allowed = [*state.settings.classes, UNSURE, NOT_A_FACE]
     answers = {

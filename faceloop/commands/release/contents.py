@@ -10,7 +10,7 @@ from faceloop.balance.batch_faces import chance_weights
 from faceloop.balance.known_sources import read_sources
 from faceloop.base.errors import FaceloopError
 from faceloop.base.rounds import PRIOR, rounds_up_to
-from faceloop.base.storage import LABELLED_DIR, METRICS_DIR, read_csv, read_record
+from faceloop.base.storage import LABELLED_DIR, METRICS_DIR, read_csv
 from faceloop.base.tables import FACE
 from faceloop.commands.repository.git import ask_git
 from faceloop.commands.rounds.next_round import require_fresh
@@ -27,6 +27,7 @@ from faceloop.model.head import Head, class_codes, p_columns, predict
 from faceloop.model.head_files import MODELS_DIR, read_head
 from faceloop.pool.features import read_features
 from faceloop.pool.labelled import LABELLED
+from faceloop.statistics.figure_files import read_record
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ import numpy as np
 from faceloop.balance.class_shares import RandomLabels, class_means
 from faceloop.base.code import sha256_of
 from faceloop.base.randomness import generator
-from faceloop.base.storage import write_record
 from faceloop.commands.release.contents import Contents
 from faceloop.commands.release.held_out_figures import certain_above
 from faceloop.commands.release.model_facts import CalibrationFacts, EmbedderFacts, ModelFacts
@@ -18,10 +17,12 @@ from faceloop.embedding.onnx_input import read_onnx_input
 from faceloop.embedding.rows import write_array
 from faceloop.model.head import p_columns
 from faceloop.model.head_files import MODELS_DIR
+from faceloop.statistics.figure_files import write_record
 from faceloop.weights.loading import weights_path
 
 CERTAIN = 0.95  # how often a prediction must be right to be called certain
-CALIBRATION, DRAWS = "calibration.npy", 2000
+HEAD, CALIBRATION, DRAWS = "head.safetensors", "calibration.npy", 2000
+SUMS = "SHA256SUMS"
 
 
 def describe_model(contents: Contents) -> ModelFacts:
@@ -36,7 +37,7 @@ def describe_model(contents: Contents) -> ModelFacts:
         round=contents.round,
         commit=contents.commit[0] if contents.commit else None,
         classes=settings.classes,
-        head="head.safetensors",
+        head=HEAD,
         embedder=EmbedderFacts(
             model=settings.embed.model,
             sha256=sha256_of(weights) if weights.is_file() else None,

@@ -130,6 +130,11 @@ class Classifier:
     def _with_probabilities(self, faces: Sequence[Face]) -> Iterator[dict[str, Any]]:
         features = self._embedder(np.stack([crop for _, crop in faces]))
         stored = features.astype(STORED_AS)
-        names = p_columns(self.model.head.classes)
+        names, wanted = p_columns(self.model.head.classes), len(self.model.head.weight)
+        if stored.shape[1] != wanted:
+            raise FaceloopError(
+                f"{self.model.embed.model} gives {stored.shape[1]} numbers a face, and the model "
+                f"takes {wanted}: name the release's own embedder by --embedder"
+            )
         for (row, _), p in zip(faces, predict(self.model.head, stored), strict=True):
             yield {name: row[name] for name in COLUMNS} | dict(zip(names, p.tolist(), strict=True))

@@ -17,12 +17,13 @@ from faceloop.balance.class_shares import (
 from faceloop.base.errors import FaceloopError
 from faceloop.base.randomness import generator
 from faceloop.base.records import Record, RoundRecord
-from faceloop.base.storage import write_csv, write_record
+from faceloop.base.storage import write_csv
 from faceloop.commands.release.new_faces import Classifier, list_files
 from faceloop.commands.release.released_model import LEAST_OF_A_CLASS, ReleasedModel, read_release
 from faceloop.commands.repository.outside import refuse_inside_project
 from faceloop.model.head import p_columns
 from faceloop.statistics.estimates import Estimate
+from faceloop.statistics.figure_files import write_record
 
 # Below, intervals may be wider than 0.36, and shares tell more of these people than of a source.
 LEAST_FACES = 30

@@ -6,16 +6,15 @@ from pathlib import Path
 
 from faceloop.base.code import sha256_of
 from faceloop.base.errors import FaceloopError
+from faceloop.base.links import is_here
 from faceloop.commands.release.contents import Contents, read_contents
 from faceloop.commands.release.croissant import write_croissant
 from faceloop.commands.release.data_card import data_card
 from faceloop.commands.release.dataset import released_parts, write_parts
-from faceloop.commands.release.model import write_model
+from faceloop.commands.release.model import SUMS, write_model
 from faceloop.commands.release.model_card import model_card
 from faceloop.commands.repository.outside import refuse_inside_project
-from faceloop.labels.vote_files import LABELS_DIR
-
-GUIDELINES = LABELS_DIR / "GUIDELINES.md"
+from faceloop.labels.vote_files import GUIDELINES
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,19 +73,28 @@ def write_dataset(contents: Contents, folder: Path, arguments: argparse.Namespac
     write_parts(parts, contents.settings.classes, folder, form)
     card = data_card(contents, parts, form, anonymous, arguments.name_annotators)
     (folder / "README.md").write_text(card, encoding="utf-8")
-    if GUIDELINES.is_file():
-        shutil.copyfile(GUIDELINES, folder / GUIDELINES.name)
+    copy_guidelines(folder)
     if form == "parquet":
         title = "Faces labelled " + ", ".join(contents.settings.classes)
         rows = {part: len(some) for part, some in parts.items()}
         write_croissant(title, f"Crops of faces, round {contents.round}.", rows, folder)
 
 
+def copy_guidelines(folder: Path) -> None:
+    """Copy the guidelines, where there are some.
+
+    Raises:
+        FaceloopError: they are a link.
+    """
+    if is_here(GUIDELINES):
+        shutil.copyfile(GUIDELINES, folder / GUIDELINES.name)
+
+
 def write_checksums(folder: Path) -> None:
     """Write SHA256SUMS of all files in a folder; `sha256sum -c SHA256SUMS` checks them."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     lines = [f"{sha256_of(path)}  {path.relative_to(folder).as_posix()}\n" for path in paths]
-    (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
+    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
 def say(contents: Contents, folder: Path) -> None:

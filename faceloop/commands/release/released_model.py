@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from faceloop.base.code import sha256_of
 from faceloop.base.errors import FaceloopError
-from faceloop.commands.release.model import CALIBRATION
+from faceloop.commands.release.model import CALIBRATION, HEAD, SUMS
 from faceloop.commands.release.model_facts import ModelFacts
 from faceloop.embedding.params import EMBEDDERS, Embed
 from faceloop.faces.params import ExtractFaces
@@ -45,13 +46,14 @@ def read_release(folder: Path, embedder: Path | None) -> ReleasedModel:
         embedder: the ONNX file, where the release's own path does not lead to it from here.
 
     Raises:
-        FaceloopError: it is no release, or the ONNX file is not here.
+        FaceloopError: it is no release, not the one that was written, or the ONNX file is not here.
     """
     folder = folder / "model" if (folder / "model").is_dir() else folder
     path = folder / "model.json"
     try:
+        _check_sums(folder)
         about = ModelFacts.model_validate_json(path.read_bytes())
-        head = read_head(folder / about.head)
+        head = read_head(folder / HEAD)
         calibration = np.load(folder / CALIBRATION, allow_pickle=False).astype(np.float64)
         faces = about.calibration.of_class
         thin = [name for name in head.classes if faces[name] < LEAST_OF_A_CLASS]
@@ -59,10 +61,12 @@ def read_release(folder: Path, embedder: Path | None) -> ReleasedModel:
             raise ValueError(f"{CALIBRATION} is of other classes")
     except FileNotFoundError as error:
         raise FaceloopError(
-            f"{path} is not here: name a folder that 'faceloop release' wrote"
+            f"{error.filename} is not here: name a folder that 'faceloop release' wrote, whole"
         ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise FaceloopError(f"{path} is no released model of this version: {error}") from error
+        raise FaceloopError(
+            f"{path} is no released model of this version of faceloop: release it anew"
+        ) from error
     return ReleasedModel(
         about=about,
         head=head,
@@ -73,6 +77,23 @@ def read_release(folder: Path, embedder: Path | None) -> ReleasedModel:
         calibration=calibration,
         thin=thin,
     )
+
+
+def _check_sums(folder: Path) -> None:
+    """Compare what is read of a release with its checksums; its README.md is people's to edit.
+
+    Raises:
+        FaceloopError: a file is another than was released.
+        FileNotFoundError: it, or the list, is not here.
+    """
+    lines = (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines()
+    sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    for name in ("model.json", HEAD, CALIBRATION):
+        if sha256_of(folder / name) != sums.get(name):
+            raise FaceloopError(
+                f"{folder / name} is not the file that was released: its SHA-256 is another than "
+                f"in {SUMS}; copy the release again"
+            )
 
 
 def _embedder(model: str, folder: Path, named: Path | None) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
+from faceloop.base.links import is_here
+from faceloop.base.params import load_yaml
 from faceloop.base.storage import METRICS_DIR
 from faceloop.commands.report.revisions import list_at, read_at
 from faceloop.labels.vote_files import LABELS_DIR
@@ -53,7 +53,7 @@ def changes_since(commit: str, base: str) -> Changes:
     labels = metrics.pop("labels", [{}, {}])
     return Changes(
         base,
-        differences(*(flat(yaml.safe_load(text)) for text in then_and_now(commit, "params.yaml"))),
+        differences(*(flat(load_yaml(text)) for text in then_and_now(commit, "params.yaml"))),
         differences(*({k: v for k, v in one.items() if k.startswith(COUNTED)} for one in labels)),
         vote_changes(commit),
         [
@@ -63,7 +63,7 @@ def changes_since(commit: str, base: str) -> Changes:
             if is_headline(change)
         ],
         changed_outs(
-            *(hashes_of_outs(yaml.safe_load(text)) for text in then_and_now(commit, "dvc.lock"))
+            *(hashes_of_outs(load_yaml(text)) for text in then_and_now(commit, "dvc.lock"))
         ),
     )
 
@@ -71,7 +71,7 @@ def changes_since(commit: str, base: str) -> Changes:
 def then_and_now(commit: str, path: str) -> tuple[bytes, bytes]:
     """Return a file's bytes at the commit and in the working tree; nothing where it is missing."""
     here = Path(path)
-    return read_at(commit, path) or b"", here.read_bytes() if here.is_file() else b""
+    return read_at(commit, path) or b"", here.read_bytes() if is_here(here) else b""
 
 
 def parsed(content: bytes) -> Any:

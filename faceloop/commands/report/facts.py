@@ -6,7 +6,7 @@ import pandas as pd
 
 from faceloop.balance.balance_figures import BalanceFigures
 from faceloop.base.rounds import rounds_up_to
-from faceloop.base.storage import METRICS_DIR, PLOTS_DIR, read_record
+from faceloop.base.storage import METRICS_DIR, PLOTS_DIR
 from faceloop.commands.report.changes import Changes, changes_since
 from faceloop.commands.report.charts import curve_chart, reliability_chart
 from faceloop.commands.report.contact_sheet import Row, contact_sheet
@@ -15,9 +15,11 @@ from faceloop.commands.report.revisions import commit_of
 from faceloop.commands.rounds.figure_lines import read_figures, shadow_line
 from faceloop.commands.rounds.state import State, next_step
 from faceloop.evaluation.evaluation_figures import Comparison, IterationFigures, ShadowFigures
+from faceloop.labels.columns import DAY_S
 from faceloop.labels.label_figures import LabelFigures
 from faceloop.labels.vote_files import known_rounds
 from faceloop.statistics.confusion import METRICS
+from faceloop.statistics.figure_files import read_record
 
 SETS: dict[str, tuple[str, type[Comparison]]] = {
     "iteration": ("Validation set of this round", IterationFigures),
@@ -109,7 +111,7 @@ def read_evaluated(name: str, classes: list[str]) -> EvaluatedSet:
 
 def costs_of(votes: pd.DataFrame) -> Costs:
     """Return what votes cost; only those given on the page were timed."""
-    timed = votes["seconds"].dropna()
+    timed = votes["seconds"].dropna().clip(upper=DAY_S)
     return Costs(
         len(votes), votes["annotator"].nunique(), float(timed.sum()) / 3600, int(len(timed))
     )

@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 from faceloop.base.errors import FaceloopError
+from faceloop.commands.settings import read_settings
+from faceloop.faces.batch_files import check_for_dvc
+from faceloop.faces.media import RAW_DIR
 
 
 def run_dvc(*words: str) -> str:
@@ -23,7 +26,14 @@ def run_dvc(*words: str) -> str:
 
 
 def stale_stages() -> list[str]:
-    """Return the stages whose inputs or outputs differ from dvc.lock."""
+    """Return the stages whose inputs or outputs differ from dvc.lock.
+
+    Raises:
+        FaceloopError: DVC cannot tell, or would never come to an end.
+    """
+    for batch in read_settings().batches:
+        if (RAW_DIR / batch).is_dir():
+            check_for_dvc(batch)
     return sorted(json.loads(run_dvc("status", "--json")))
 
 

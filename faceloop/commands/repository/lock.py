@@ -4,13 +4,12 @@ import re
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, Field, ValidationError
 
 from faceloop.base.blocks import NAME_PATTERN
 from faceloop.base.code import ENGINE
 from faceloop.base.errors import FaceloopError
-from faceloop.base.params import LOADER, PARAMS
+from faceloop.base.params import PARAMS, read_yaml
 
 LOCK, DAG = Path("dvc.lock"), Path("dvc.yaml")
 MADE_IN = ("data", "models")  # what stages make and DVC keeps; metrics are git's
@@ -48,8 +47,8 @@ def read_lock() -> Lock:
         FaceloopError: it is no dvc.lock.
     """
     try:
-        return Lock.model_validate(_read(LOCK))
-    except (yaml.YAMLError, ValidationError) as error:
+        return Lock.model_validate(read_yaml(LOCK))
+    except (FaceloopError, ValidationError) as error:
         raise FaceloopError(f"{LOCK} is not as DVC writes it: restore it with git") from error
 
 
@@ -59,7 +58,7 @@ def removable(path: str) -> bool:
     Only what dvc.yaml names is, with any name in the place of a param, and only inside data/ and
     models/ after links in the folder are followed. The file itself may be a link to DVC's cache.
     """
-    made = [out for stage in _read(DAG)["stages"].values() for out in stage.get("outs", [])]
+    made = [out for stage in read_yaml(DAG)["stages"].values() for out in stage.get("outs", [])]
     named = any(re.fullmatch(_pattern(template), path) for template in made)
     return named and _is_inside(Path(path).parent, MADE_IN)
 
@@ -88,9 +87,9 @@ def stages_of_other_params() -> list[str]:
     """
     if not LOCK.is_file() or not DAG.is_file():
         return []
-    dag = _read(DAG)["stages"]
+    dag = read_yaml(DAG)["stages"]
     ran = {name: s.params for name, s in read_lock().stages.items() if name.split("@")[0] in dag}
-    now = {path.as_posix(): _read(path) for path in (PARAMS, ENGINE)}
+    now = {path.as_posix(): read_yaml(path) for path in (PARAMS, ENGINE)}
     return [
         name
         for name, params in ran.items()
@@ -111,10 +110,6 @@ def _pattern(template: str) -> str:
     """Return what a path of dvc.yaml matches, whatever its params say."""
     fixed = re.split(r"\$\{[^}]*\}", template)
     return NAME_PATTERN.strip("^$").join(map(re.escape, fixed))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    return yaml.load(path.read_bytes(), Loader=LOADER) or {} if path.is_file() else {}
 
 
 def _value(tree: Any, key: str) -> Any:

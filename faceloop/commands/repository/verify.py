@@ -5,8 +5,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from faceloop.base.code import ENGINE, digests, recorded_digests
+from faceloop.balance.known_sources import SOURCES_DIR
+from faceloop.base.code import ENGINE, recorded_digests
 from faceloop.base.errors import FaceloopError
+from faceloop.base.links import is_here
+from faceloop.commands.engine import digests
 from faceloop.commands.repository.dvc import run_dvc, stages_to_run, stale_stages
 from faceloop.commands.repository.git import run_git, uncommitted
 from faceloop.commands.repository.lock import strays
@@ -45,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
 def commit_checks(base: str | None, has_data: bool) -> list[Callable[[], list[str]]]:
     """Return the checks of a commit that need no remote."""
     return [
+        link_findings,
         label_findings,
         formula_findings,
         lambda: changed_label_files(base),
@@ -77,11 +81,22 @@ def label_findings() -> list[str]:
     return findings
 
 
+def link_findings() -> list[str]:
+    """Return links where people's own files belong: what they lead to is not in this commit."""
+    return [
+        f"{path}: a link: put what it should hold there itself"
+        for folder in (LABELS_DIR, SOURCES_DIR)
+        for path in (folder, *sorted(folder.rglob("*")))
+        if path.is_symlink()
+    ]
+
+
 def formula_findings() -> list[str]:
     """Return cells of label files that a spreadsheet would run when a reviewer opens the file."""
     return [
         f"{path}:{row}: {column} {cell[:40]!r} is a formula in a spreadsheet: take it out"
         for path in sorted(LABELS_DIR.glob("*/*.csv"))
+        if is_here(path)
         for row, cells in read_rows(path, ["face_id"])
         for column, cell in cells.items()
         if cell.startswith(FORMULA_STARTS) and not is_number(cell)

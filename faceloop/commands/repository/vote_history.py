@@ -5,9 +5,9 @@ import io
 from collections import Counter
 from pathlib import Path
 
-import yaml
-
 from faceloop.base.errors import FaceloopError
+from faceloop.base.links import is_here
+from faceloop.base.params import load_yaml
 from faceloop.base.rounds import order_of
 from faceloop.commands.repository.git import asks_git, round_tags, run_git
 from faceloop.labels.params import NO_ANNOTATORS, TRUTH
@@ -29,7 +29,7 @@ def changed_label_files(base: str | None) -> list[str]:
         FaceloopError: `base` is not known here.
     """
     start = start_of(branch_point(base))
-    params = yaml.safe_load(run_git("show", f"{start}:params.yaml"))
+    params = load_yaml(run_git("show", f"{start}:params.yaml"))
     opened = order_of(params["rounds"]["candidate"])
     findings = []
     listed = run_git("ls-tree", "-rz", "--name-only", start, "labels").split("\0")
@@ -40,7 +40,7 @@ def changed_label_files(base: str | None) -> list[str]:
         if path.parent in demos:  # `faceloop start` takes them away
             continue
         before = run_git("show", f"{start}:{path.as_posix()}")
-        now = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        now = path.read_text(encoding="utf-8", errors="replace") if is_here(path) else ""
         name = path.parent.name
         what = bent(before, now, path, order_of(name) >= opened and not was_finished(name, start))
         if what:

@@ -4,9 +4,10 @@ from typing import TypeVar
 
 from faceloop.balance.balance_figures import BalanceFigures
 from faceloop.base.records import RoundRecord
-from faceloop.base.storage import METRICS_DIR, read_record
+from faceloop.base.storage import METRICS_DIR
 from faceloop.commands.rounds.state import State
 from faceloop.evaluation.evaluation_figures import LabelsSaved, ShadowFigures
+from faceloop.statistics.figure_files import read_record
 
 OfRound = TypeVar("OfRound", bound=RoundRecord)
 

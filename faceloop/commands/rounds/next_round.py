@@ -1,14 +1,13 @@
 """`faceloop next`: open or extend a round, or the next outer iteration with a new batch."""
 
 import argparse
-import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from faceloop.base.blocks import NAME_PATTERN
+from faceloop.base.blocks import Rounds
 from faceloop.base.errors import FaceloopError
 from faceloop.base.randomness import generator
 from faceloop.base.rounds import next_round
@@ -17,9 +16,11 @@ from faceloop.commands.repository.dvc import run_dvc, stale_stages
 from faceloop.commands.rounds.edit_params import edit_params
 from faceloop.commands.rounds.skew import check_balance, check_sources
 from faceloop.commands.rounds.state import GO_ON, State, next_step, read_state
-from faceloop.faces.media import RAW_DIR, list_sources
+from faceloop.faces.batch_files import look_over, printable
+from faceloop.faces.media import RAW_DIR
 from faceloop.labels.assignment import assign_annotators
 from faceloop.labels.columns import ASKED_AS
+from faceloop.labels.file_names import check_file_name, check_spelling
 from faceloop.labels.vote_files import (
     annotator_files,
     queue_path,
@@ -28,6 +29,8 @@ from faceloop.labels.vote_files import (
     write_queue,
 )
 from faceloop.pool.queue import QUEUE, extend
+
+SHOWN = 10  # faults of a batch, before the rest is counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,7 +86,7 @@ def open_round(state: State, anyway: bool = False) -> int:
     without_gain = state.gate.without_gain
     freeze_queue(state, name)
     if name != state.candidate:
-        edit_params(lambda params: move_on(params, name, rejected=False, without_gain=without_gain))
+        edit_params(move_on(state.settings.rounds, name, without_gain=without_gain))
     print(f"next: {len(state.drawn)} faces wait in {queue_path(name)}")
     print(f"then: git add -A && git commit -m 'Open {name}'; {next_step(read_state())}")
     return 0
@@ -147,9 +150,12 @@ def open_batch(state: State, batch: str) -> int:
     """
     if batch in state.settings.batches:
         raise FaceloopError(f"batch {batch!r} is in params.yaml already; name a new one")
-    if not re.fullmatch(NAME_PATTERN, batch):
-        raise FaceloopError(f"batch {batch!r}: rename the folder; allowed: letters, digits, _ . -")
-    list_sources(batch)
+    try:
+        check_file_name(batch)
+        check_spelling([batch], state.settings.batches)
+    except ValueError as error:
+        raise FaceloopError(f"batch {batch!r}: rename the folder: {error}") from error
+    check_files(batch)
     check_sources(batch, state.settings)
     if len(state.queue):
         require_fresh(state)
@@ -157,30 +163,47 @@ def open_batch(state: State, batch: str) -> int:
     rejected = bool(state.gate and state.gate.rejected)
     name = next_round(state.candidate, new_batch=True) if len(state.queue) else state.candidate
 
-    def change(params: Any) -> None:
-        params["batches"].append(batch)
-        if name != state.candidate:
-            move_on(params, name, rejected)
-
-    edit_params(change)
+    changes: dict[str, Any] = {"batches": [*state.settings.batches, batch]}
+    if name != state.candidate:
+        changes |= move_on(state.settings.rounds, name, rejected)
+    edit_params(changes)
     print(f"next: batch {batch} is the pool; round {name} opens on it")
     print("then: dvc repro, and after it: faceloop next")
     return 0
 
 
-def move_on(params: Any, name: str, rejected: bool, without_gain: int = 0) -> None:
-    """Make `name` the candidate; the old candidate becomes accepted, or rejected.
+def check_files(batch: str) -> None:
+    """Refuse a folder that DVC cannot take whole.
 
-    `without_gain` counts the rounds in a row without gain, up to the old candidate; a new batch
-    begins anew.
+    Raises:
+        FaceloopError: the folder or one above is a link, it is missing or empty, or it holds what
+            is no photo's or video's own file; each is named with its remedy.
     """
-    rounds = params["rounds"]
-    if rejected:
-        rounds["rejected"].append(rounds["candidate"])
-    else:
-        rounds["accepted"] = rounds["candidate"]
-    rounds["candidate"] = name
-    rounds["without_gain"] = without_gain
+    folder = RAW_DIR / batch
+    for one in (*reversed(folder.parents), folder):
+        if one.is_symlink():
+            raise FaceloopError(f"{one} is a link, which DVC does not follow: move its folder here")
+    refused = list(look_over(batch).refused.items())
+    if refused:
+        lines = [f"- {printable(path)}: {reason}" for path, reason in refused[:SHOWN]]
+        more = [f"- and {len(refused) - SHOWN} more"] if len(refused) > SHOWN else []
+        raise FaceloopError("\n".join([f"{folder} holds what no batch can:", *lines, *more]))
+
+
+def move_on(
+    rounds: Rounds, name: str, rejected: bool = False, without_gain: int = 0
+) -> dict[str, Any]:
+    """Return the params that make `name` the candidate, by dotted key.
+
+    The old candidate becomes accepted, or rejected. `without_gain` counts the rounds in a row
+    without gain, up to the old candidate; a new batch begins anew.
+    """
+    judged: dict[str, Any] = (
+        {"rounds.rejected": [*rounds.rejected, rounds.candidate]}
+        if rejected
+        else {"rounds.accepted": rounds.candidate}
+    )
+    return judged | {"rounds.candidate": name, "rounds.without_gain": without_gain}
 
 
 def require_fresh(state: State) -> None:

@@ -4,9 +4,9 @@ import argparse
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from faceloop.base.errors import FaceloopError
+from faceloop.base.params import PARAMS
 from faceloop.base.rounds import PRIOR, SEED_ROUND
 from faceloop.base.storage import (
     DUPLICATES_DIR,
@@ -44,8 +44,11 @@ def run(arguments: argparse.Namespace) -> int:
     """
     settings = read_settings()
     rounds = [path for path in sorted(LABELS_DIR.glob("o*-i*")) if path.is_dir()]
-    if settings.batches != [DEMO]:
-        raise FaceloopError(f"batches are {settings.batches}: this is a project of its own already")
+    if settings.batches not in ([DEMO], []):  # none: after a start, which may be corrected
+        raise FaceloopError(
+            f"batches are {settings.batches}: this is a project of its own already; to name other "
+            f"classes, change them in {PARAMS}, then 'dvc repro'"
+        )
     for name in rounds:
         for path in annotator_files(name.name):
             if not path.stem.startswith("truth"):
@@ -68,14 +71,13 @@ def reset_params(classes: Sequence[str]) -> None:
         FaceloopError: a class name is bad; nothing is changed then.
     """
 
-    def reset(params: Any) -> None:
-        params["classes"] = list(classes)
-        params["batches"] = []
-        params["rounds"] |= {
-            "accepted": PRIOR,
-            "candidate": SEED_ROUND,
-            "rejected": [],
-            "without_gain": 0,
+    edit_params(
+        {
+            "classes": list(classes),
+            "batches": [],
+            "rounds.accepted": PRIOR,
+            "rounds.candidate": SEED_ROUND,
+            "rounds.rejected": [],
+            "rounds.without_gain": 0,
         }
-
-    edit_params(reset)
+    )

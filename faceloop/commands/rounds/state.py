@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from faceloop.base.rounds import rounds_up_to
-from faceloop.base.storage import METRICS_DIR, QUEUE_DIR, read_csv, read_record
+from faceloop.base.storage import METRICS_DIR, QUEUE_DIR, read_csv
 from faceloop.base.tables import as_table, stacked
 from faceloop.commands.repository.lock import stages_of_other_params
 from faceloop.commands.settings import Settings, read_settings
@@ -15,6 +15,7 @@ from faceloop.labels.assignment import missing_votes
 from faceloop.labels.columns import ASKED
 from faceloop.labels.vote_files import known_rounds, read_reserve
 from faceloop.pool.queue import QUEUE
+from faceloop.statistics.figure_files import read_record
 
 GO_ON = ("start", "continue", "undecided")
 BESIDE_THE_VERDICT = ("eval_shadow", "balance", "sample_")  # stages that it does not hang on

@@ -13,7 +13,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from faceloop.base.errors import FaceloopError
-from faceloop.base.storage import read_csv, read_json, write_csv, write_json
+from faceloop.base.storage import read_csv, write_csv
 from faceloop.commands.settings import Settings
 from faceloop.commands.simulation.simulated_loop import (
     WHOLE_POOL,
@@ -24,6 +24,7 @@ from faceloop.commands.simulation.simulated_loop import (
     our_picker,
     whole_pool,
 )
+from faceloop.statistics.figure_files import read_json, write_json
 
 RESULTS = {
     "strategy": "str",

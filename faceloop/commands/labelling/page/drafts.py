@@ -16,11 +16,12 @@ from types import TracebackType
 from typing import Annotated, Literal, Self
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from faceloop.base.errors import FaceloopError
+from faceloop.base.links import is_here
 from faceloop.base.tables import as_table
-from faceloop.labels.columns import VOTES
+from faceloop.labels.columns import DAY_S, VOTES
 
 DRAFTS_DIR = Path(".work/labels")
 
@@ -35,11 +36,11 @@ class Strict(BaseModel):
 
 
 class Answer(Strict):
-    """What was said of one face, after how many seconds, and a note on why, if any."""
+    """What was said of one face, after how many seconds (a day at most), and a note on why."""
 
     face_id: str
     label: str
-    seconds: Annotated[float, Field(ge=0)]
+    seconds: Annotated[float, Field(ge=0), AfterValidator(lambda seconds: min(seconds, DAY_S))]
     note: Annotated[str, Field(max_length=500, pattern=r"^[^\r\n]*$")] = ""
 
 
@@ -71,13 +72,14 @@ class Draft:
     """One person's draft of one round, held by one server at a time.
 
     Raises:
-        FaceloopError: another server holds it, or a line cannot be read.
+        FaceloopError: another server holds it, it is a link, or a line cannot be read.
     """
 
     def __init__(self, round_name: str, annotator: str) -> None:
         self.path = draft_path(round_name, annotator)
         self._lock = threading.Lock()
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        is_here(self.path)  # nothing that a link leads to is cut short
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -158,7 +160,7 @@ def read_draft(round_name: str, annotator: str) -> pd.DataFrame:
         FaceloopError: a line cannot be read.
     """
     path = draft_path(round_name, annotator)
-    actions = _read(path)[1] if path.is_file() else []
+    actions = _read(path)[1] if is_here(path) else []
     votes: dict[str, dict[str, object]] = {}
     for action in standing(actions):
         for answer in action.answers:

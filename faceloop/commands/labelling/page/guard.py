@@ -1,9 +1,12 @@
-"""Who may ask for what: a link's token becomes a cookie, and nothing is given without it.
+"""Who may ask for what: a link's token becomes a cookie, once, and nothing is given without it.
 
-Faces are personal data. The server listens on this machine alone, but so does every web page that
-somebody on this machine opens: hence the host check, the strict cookie and the header on POST.
+A link stands where others on this machine can read it, such as in the words that started the
+browser: once it was opened, it is worth nothing. Faces are personal data. The server listens on
+this machine alone, but so does every web page that somebody on this machine opens: hence the host
+check, the strict cookie and the header on POST.
 """
 
+import hashlib
 import secrets
 from collections.abc import Iterable
 
@@ -32,33 +35,45 @@ WELCOME = (
 )
 
 
+REFUSED = (
+    "Open the link that faceloop has printed. A link works once, in one browser: if yours was "
+    "used, end faceloop with Ctrl-C and start it again for a new one; no answer is lost.\n"
+)
+
+
 class Keys:
-    """The secrets of one run of the server: a token for each person's link, and its cookie."""
+    """The secrets of one run of the server: a cookie a person, and tokens of links not yet used."""
 
     def __init__(self, annotators: Iterable[str]) -> None:
-        self._keys = {
-            name: (secrets.token_urlsafe(24), secrets.token_urlsafe(24)) for name in annotators
-        }
+        self._cookies = {name: secrets.token_urlsafe(24) for name in annotators}
+        self._tokens: dict[str, str] = {}
         # Browsers do not tell ports apart: two servers must not take each other's cookie.
         self.cookie = f"faceloop-{secrets.token_hex(4)}"
 
     def link(self, annotator: str) -> str:
-        """Return the path, with its token, that lets a person in."""
-        return f"/{annotator}/?token={self._keys[annotator][0]}"
+        """Return a path, with a new token, that lets a person in once."""
+        token = secrets.token_urlsafe(24)
+        self._tokens[_digest(token)] = annotator
+        return f"/{annotator}/?token={token}"
 
     def lets_in(self, annotator: str, token: str) -> bool:
-        """Tell whether this is the token of that person's link."""
-        return annotator in self._keys and _same(token, self._keys[annotator][0])
+        """Tell whether this is the token of a link of that person's; it is none from then on."""
+        if self._tokens.get(_digest(token)) != annotator:
+            return False
+        del self._tokens[_digest(token)]
+        return True
 
     def knows(self, annotator: str, cookie: str) -> bool:
         """Tell whether this is the cookie of that person."""
-        return annotator in self._keys and _same(cookie, self._keys[annotator][1])
+        return annotator in self._cookies and secrets.compare_digest(
+            cookie.encode(), self._cookies[annotator].encode()
+        )
 
     def give_cookie(self, response: Response, annotator: str) -> None:
         """Give a person their cookie, for their part of the server alone."""
         response.set_cookie(
             self.cookie,
-            self._keys[annotator][1],
+            self._cookies[annotator],
             path=f"/{annotator}/",
             httponly=True,
             samesite="strict",
@@ -80,7 +95,7 @@ class Guard(BaseHTTPMiddleware):
             response: Response = HTMLResponse(WELCOME)
             self._keys.give_cookie(response, annotator)
         elif not self._keys.knows(annotator, request.cookies.get(self._keys.cookie, "")):
-            response = PlainTextResponse("Open the link that faceloop has printed.\n", 403)
+            response = PlainTextResponse(REFUSED, 403)
         elif request.method not in ("GET", "HEAD") and POST_HEADER not in request.headers:
             response = PlainTextResponse("Only the labelling page may do that.\n", 403)
         else:
@@ -89,5 +104,6 @@ class Guard(BaseHTTPMiddleware):
         return response
 
 
-def _same(one: str, other: str) -> bool:
-    return secrets.compare_digest(one.encode(), other.encode())
+def _digest(token: str) -> str:
+    """Return what a token is looked up by, in a time that tells nothing of the token."""
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -2,18 +2,22 @@
 
 from pathlib import Path
 
-from faceloop.labels.vote_files import LABELS_DIR
+from faceloop.base.links import is_here
+from faceloop.labels.vote_files import GUIDELINES
 
-GUIDELINES = LABELS_DIR / "GUIDELINES.md"
 MARKS = {"# ": "h2", "## ": "h3", "- ": "ul", "* ": "ul"}
 Element = list[str]  # an element's name and its text; of a list, its items' texts
 
 
 def read_guidelines(path: Path = GUIDELINES) -> list[Element]:
-    """Return the guidelines as elements, or one that says where to write them."""
-    if not path.is_file():
+    """Return the guidelines as elements, or one that says where to write them.
+
+    Raises:
+        FaceloopError: they are a link.
+    """
+    if not is_here(path):
         return [["p", f"There are none yet: write {path}."]]
-    return elements_of(path.read_text(encoding="utf-8"))
+    return elements_of(path.read_text(encoding="utf-8", errors="replace"))
 
 
 def elements_of(text: str) -> list[Element]:

@@ -16,7 +16,7 @@ from faceloop.commands.labelling.page.guidelines import read_guidelines
 from faceloop.commands.settings import Settings
 from faceloop.labels.assignment import asked_of
 from faceloop.labels.columns import NOT_A_FACE, UNSURE
-from faceloop.labels.vote_files import check_annotator, read_vote_file, votes_path
+from faceloop.labels.vote_files import check_writer, read_vote_file, votes_path
 
 FIXED_KEYS = {UNSURE: "u", NOT_A_FACE: "x"}
 # Of the classes, in their order, where params.yaml names none; u, x, s and g mean other things.
@@ -39,7 +39,8 @@ class Sitting:
     def __init__(
         self, settings: Settings, title: str, face_ids: Sequence[str], annotator: str
     ) -> None:
-        check_annotator(annotator)
+        check_writer(annotator)
+        read_guidelines()  # what is at fault with them is said before anybody starts
         self.title, self.annotator = title, annotator
         self.labels = labels_with_keys(settings.classes, settings.label.keys)
         faces = sorted(set(face_ids))
