@@ -754,13 +754,20 @@ def test_a_second_vote_and_an_adjudication_make_the_verdict_old(voted: Any, caps
     assert said.strip().endswith("dvc repro")
     voted.repro()
     judge(voted, "continue")
-    assert run(capsys, "status")[1].strip().endswith("faceloop next")
     line = f"{face},none,carl,2026-11-23T12:00:00+00:00,\n"
     Path(f"labels/{FIRST}/adjudication.csv").write_text(
         f"face_id,label,adjudicator,labelled_at,note\n{line}"
     )
     said = run(capsys, "status")[1]
     assert "people disagree" not in said and said.strip().endswith("dvc repro")
+
+
+def test_next_steps_over_a_conflict_when_told_to(voted: Any, capsys: Any) -> None:
+    voted.add_votes(FIRST, "ben", {voted.ids[20]: "not_a_face"})
+    voted.repro()
+    judge(voted, "continue")
+    assert "people disagree on 1 face, and nobody has settled" in refused(voted, capsys, "next")
+    assert run(capsys, "next", "--anyway")[0] == 0 and voted.queue(SECOND).is_file()
 
 
 def test_a_queue_of_an_older_round_is_anyones(voted: Any, capsys: Any) -> None:

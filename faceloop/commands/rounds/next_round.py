@@ -16,7 +16,7 @@ from faceloop.base.storage import QUEUE_DIR, read_csv, write_csv
 from faceloop.commands.repository.dvc import run_dvc, stale_stages
 from faceloop.commands.rounds.edit_params import edit_params
 from faceloop.commands.rounds.skew import check_balance, check_sources
-from faceloop.commands.rounds.state import GO_ON, State, next_step, read_state
+from faceloop.commands.rounds.state import GO_ON, State, next_step, read_state, told
 from faceloop.faces.media import RAW_DIR, list_sources
 from faceloop.labels.assignment import assign_annotators
 from faceloop.labels.columns import ASKED_AS
@@ -40,7 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--extend", metavar="N", type=int, help="add N validation faces to this round instead"
     )
     parser.add_argument(
-        "--anyway", action="store_true", help="open the first queue of a batch that is skewed"
+        "--anyway",
+        action="store_true",
+        help="go on though people disagree on faces, or open the first queue of a skewed batch",
     )
 
 
@@ -51,6 +53,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise FaceloopError(
             f"{len(state.unanswered)} of {len(state.queue)} faces of {state.candidate} lack a "
             f"vote, such as {state.unanswered[0]}; {next_step(state)}"
+        )
+    if state.conflicts and arguments.extend is None and not arguments.anyway:
+        raise FaceloopError(
+            f"people disagree on {told(state.conflicts)}, and nobody has settled that; "
+            f"{next_step(state)}; or go on with --anyway"
         )
     if arguments.batch:
         return open_batch(state, arguments.batch)

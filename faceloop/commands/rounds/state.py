@@ -1,13 +1,16 @@
 """Where the loop stands, read from params, labels, metrics and dvc.lock: no DVC, no torch."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from faceloop.base.rounds import rounds_up_to
-from faceloop.base.storage import METRICS_DIR, QUEUE_DIR, read_csv, read_record
+from faceloop.base.storage import FACES_DIR, METRICS_DIR, QUEUE_DIR, read_csv, read_record
 from faceloop.base.tables import as_table, stacked
 from faceloop.commands.repository.lock import stages_of_other_params
+from faceloop.commands.rounds.unsubmitted import Unsubmitted, read_unsubmitted, submit_first
 from faceloop.commands.settings import Settings, read_settings
 from faceloop.gate.gate_figures import GateFigures
 from faceloop.labels.adjudication_files import RoundTables, read_rounds
@@ -15,6 +18,9 @@ from faceloop.labels.assignment import missing_votes
 from faceloop.labels.columns import ASKED
 from faceloop.labels.vote_files import known_rounds, read_reserve
 from faceloop.pool.queue import QUEUE
+
+if TYPE_CHECKING:
+    from faceloop.commands.rounds.history import Conflicts
 
 GO_ON = ("start", "continue", "undecided")
 BESIDE_THE_VERDICT = ("eval_shadow", "balance", "sample_")  # stages that it does not hang on
@@ -75,6 +81,30 @@ class State:
         """Whether `dvc repro` or `dvc pull` must run before the loop can go on from here."""
         return self.drawn is None or not self.is_judged or bool(self.stale)
 
+    @cached_property
+    def disagreements(self) -> "Conflicts | None":
+        """What people disagree on; None where it cannot be told, before a `dvc pull`."""
+        tables = [FACES_DIR / f"{batch}.parquet" for batch in self.settings.batches]
+        if not all(path.is_file() for path in tables):
+            return None
+        from faceloop.commands.rounds.history import read_conflicts
+
+        return read_conflicts(self)
+
+    @property
+    def conflicts(self) -> int:
+        """On how many faces people disagree, and nobody has settled it; 0 if it cannot be told."""
+        if self.said.votes["annotator"].nunique() < 2 or self.disagreements is None:
+            return 0
+        return len(self.disagreements.open)
+
+    @cached_property
+    def unsubmitted(self) -> list[Unsubmitted]:
+        """The drafts that hold answers which nobody has submitted."""
+        return read_unsubmitted(
+            self.said, lambda: self.disagreements and self.disagreements.every["asked_id"]
+        )
+
     @property
     def waits_for_extension(self) -> bool:
         """Whether the gain is open, is to be settled first, and can be."""
@@ -107,14 +137,28 @@ def read_state() -> State:
     return State(settings, queue, unanswered, left, said, gate, drawn, reserve_left, stale)
 
 
+def told(faces: int) -> str:
+    """Return a number of faces in words."""
+    return "1 face" if faces == 1 else f"{faces:,} faces"
+
+
 def next_step(state: State) -> str:
     """Return the next thing to type, and why where that is not plain."""
     if not state.settings.batches:
         return "put photos and videos in data/raw/NAME/, then: faceloop next --batch NAME"
+    if state.unsubmitted:
+        first = submit_first(state.unsubmitted)
+        rest = "; or label on: faceloop label --as YOUR-NAME" if state.unanswered else ""
+        return f"{first}{rest}"
     if len(state.unanswered):
         return (
             "label the queue: faceloop label --as YOUR-NAME, then: faceloop submit --as YOUR-NAME; "
             "or by folders: faceloop export ../to-label"
+        )
+    if state.conflicts:
+        return (
+            f"settle what people disagree on ({told(state.conflicts)}): faceloop adjudicate "
+            "--as NAME, then: faceloop submit --as NAME; dvc repro"
         )
     if state.is_behind:
         return "dvc repro"

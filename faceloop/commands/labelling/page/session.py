@@ -11,8 +11,8 @@ import pandas as pd
 from faceloop.base.errors import FaceloopError
 from faceloop.base.randomness import generator, order_key
 from faceloop.base.rounds import SEED_ROUND
-from faceloop.commands.labelling.page.drafts import Action, Draft
 from faceloop.commands.labelling.page.guidelines import read_guidelines
+from faceloop.commands.rounds.drafts import Action, Draft
 from faceloop.commands.settings import Settings
 from faceloop.labels.assignment import asked_of
 from faceloop.labels.columns import NOT_A_FACE, UNSURE
