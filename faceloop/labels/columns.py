@@ -12,6 +12,7 @@ ASKED_AS = {"face_id": "asked_id"}
 UNSURE = "unsure"
 NOT_A_FACE = "not_a_face"
 UNRESOLVED = "unresolved"
+IMPORTED = "imported"  # the reason of a queue's row that no one picked: its label came with it
 # One row is a face that people are asked about.
 ASKED = {ASKED_AS.get(name, name): kind for name, kind in QUEUE.items()}
 # One row is what one person said of one face.

@@ -14,11 +14,11 @@ from faceloop.base.randomness import generator
 from faceloop.base.rounds import next_round
 from faceloop.base.storage import QUEUE_DIR, read_csv, write_csv
 from faceloop.commands.repository.dvc import run_dvc, stale_stages
+from faceloop.commands.rounds.dealing import deal_anew, deal_out
 from faceloop.commands.rounds.edit_params import edit_params
 from faceloop.commands.rounds.skew import check_balance, check_sources
 from faceloop.commands.rounds.state import GO_ON, State, next_step, read_state, told
 from faceloop.faces.media import RAW_DIR, list_sources
-from faceloop.labels.assignment import assign_annotators
 from faceloop.labels.columns import ASKED_AS
 from faceloop.labels.vote_files import (
     annotator_files,
@@ -39,6 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--extend", metavar="N", type=int, help="add N validation faces to this round instead"
     )
+    what.add_argument(
+        "--deal",
+        action="store_true",
+        help="deal this round's queue out anew, by label.annotators; no vote is touched",
+    )
     parser.add_argument(
         "--anyway",
         action="store_true",
@@ -49,6 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Move the loop on by one step, or say why it cannot."""
     state = read_state()
+    if arguments.deal:
+        return deal_anew(state)
     if len(state.unanswered):
         raise FaceloopError(
             f"{len(state.unanswered)} of {len(state.queue)} faces of {state.candidate} lack a "
@@ -111,14 +118,6 @@ def freeze_queue(state: State, name: str) -> None:
         write_queue(deal_out(drawn.iloc[order], name, state), name)
         if len(reserve):
             write_csv(reserve, reserve_path(name))
-
-
-def deal_out(rows: pd.DataFrame, name: str, state: State) -> pd.DataFrame:
-    """Return rows of a round's queue with the people who are asked, by `label` of params.yaml."""
-    votes = state.said.votes
-    voted = {str(face): set(by) for face, by in votes.groupby("asked_id")["annotator"]}
-    rng = generator(state.settings.seed, "assign", name)
-    return rows.assign(annotators=assign_annotators(rows, state.settings.label, rng, voted))
 
 
 def extend_round(state: State, size: int) -> int:

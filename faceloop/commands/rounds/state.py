@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from faceloop.base.rounds import rounds_up_to
+from faceloop.base.rounds import SEED_ROUND, rounds_up_to
 from faceloop.base.storage import FACES_DIR, METRICS_DIR, QUEUE_DIR, read_csv, read_record
 from faceloop.base.tables import as_table, stacked
 from faceloop.commands.repository.lock import stages_of_other_params
@@ -14,8 +14,8 @@ from faceloop.commands.rounds.unsubmitted import Unsubmitted, read_unsubmitted, 
 from faceloop.commands.settings import Settings, read_settings
 from faceloop.gate.gate_figures import GateFigures
 from faceloop.labels.adjudication_files import RoundTables, read_rounds
-from faceloop.labels.assignment import missing_votes
-from faceloop.labels.columns import ASKED
+from faceloop.labels.assignment import is_dealt_otherwise, missing_votes
+from faceloop.labels.columns import ASKED, IMPORTED
 from faceloop.labels.vote_files import known_rounds, read_reserve
 from faceloop.pool.queue import QUEUE
 
@@ -106,6 +106,17 @@ class State:
         )
 
     @property
+    def is_imported_seed(self) -> bool:
+        """Whether the candidate is the seed, and all its labels were there already."""
+        is_seed = self.candidate == SEED_ROUND and len(self.queue) > 0
+        return is_seed and bool((self.queue["reason"] == IMPORTED).all())
+
+    @property
+    def is_dealt_otherwise(self) -> bool:
+        """Whether what is left of the queue waits for others than params.yaml names."""
+        return bool(self.unanswered) and is_dealt_otherwise(self.queue, self.settings.label)
+
+    @property
     def waits_for_extension(self) -> bool:
         """Whether the gain is open, is to be settled first, and can be."""
         wanted = self.settings.gate.on_undecided == "extend" and self.reserve_left > 0
@@ -150,6 +161,8 @@ def next_step(state: State) -> str:
         first = submit_first(state.unsubmitted)
         rest = "; or label on: faceloop label --as YOUR-NAME" if state.unanswered else ""
         return f"{first}{rest}"
+    if state.is_dealt_otherwise:
+        return "faceloop next --deal: the queue is not dealt out as params.yaml, label, says now"
     if len(state.unanswered):
         return (
             "label the queue: faceloop label --as YOUR-NAME, then: faceloop submit --as YOUR-NAME; "
@@ -162,6 +175,11 @@ def next_step(state: State) -> str:
         )
     if state.is_behind:
         return "dvc repro"
+    if state.is_imported_seed:
+        return (
+            "faceloop next --batch NAME, to pick faces of a new batch by this seed; or, to label "
+            f"more of {state.settings.pool}: faceloop next"
+        )
     if len(state.queue) and state.gate is not None and state.gate.verdict not in GO_ON:
         return "faceloop next --batch NAME, for a new batch; or stop here"
     more = min(state.gate.more_labels, state.reserve_left) if state.gate else 0

@@ -33,6 +33,9 @@ def describe(state: State) -> list[tuple[str, str]]:
         if any(state.left.values()):
             each = ", ".join(f"{name} {number}" for name, number in state.left.items())
             lines.append(("", f"- left: {each}"))
+        if state.is_dealt_otherwise:
+            people = ", ".join(state.settings.label.annotators) or "nobody by name"
+            lines.append(("", f"- not dealt out as params.yaml says now ({people})"))
     else:
         lines.append(("queue", "not opened yet"))
     for one in state.unsubmitted:
