@@ -17,8 +17,8 @@ import warm
 from filelock import FileLock
 
 from demo.batch import draw_batch
-from faceloop.commands.labelling.page.drafts import Action, Answer, Draft
 from faceloop.commands.labelling.vote import label_by_truth, read_truth
+from faceloop.commands.rounds.drafts import Action, Answer, Draft
 
 ROOT = Path(__file__).parent.parent
 CLASSES = ["none", "glasses", "sunglasses"]

@@ -11,10 +11,10 @@ import pytest
 from benchmarks.label_project import draft_lines, lay_again, make_project
 from faceloop.base.errors import FaceloopError
 from faceloop.commands.cli import main
-from faceloop.commands.labelling.page import drafts
-from faceloop.commands.labelling.page.drafts import Action, Answer, Draft, draft_path, read_draft
 from faceloop.commands.labelling.page.guidelines import elements_of, read_guidelines
 from faceloop.commands.labelling.page.session import Refused, Session, by_cluster, labels_with_keys
+from faceloop.commands.rounds import drafts
+from faceloop.commands.rounds.drafts import Action, Answer, Draft, draft_path, read_draft
 from faceloop.commands.settings import read_settings
 from faceloop.labels.vote_files import read_queue
 

@@ -32,7 +32,7 @@ from faceloop.embedding.embedder import (
     pick_batch_size,
     resnet_features,
 )
-from faceloop.embedding.onnx_input import OnnxInput
+from faceloop.embedding.params import OnnxInput
 from faceloop.embedding.shards import CropShard, cut_shards, embed_shard
 from faceloop.pool.features import read_embeddings
 from faceloop.weights import loading as weights

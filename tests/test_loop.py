@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from faceloop.commands.cli import COMMANDS, main
 from faceloop.commands.rounds import next_round
+from faceloop.commands.rounds.drafts import Action, Answer, Draft
 from faceloop.crops.boxes import BOX
 from faceloop.crops.face_table import read_batch
 from stages import sample_diverse, sample_uncertain, sample_validation
@@ -510,6 +512,36 @@ def csv_of(project: Any, text: str) -> str:
     return str(path)
 
 
+def test_an_imported_seed_says_what_it_is_for_and_leads_to_a_new_batch(
+    seed: Any, capsys: Any, tmp_path: Path
+) -> None:
+    rows = list(seed.truth().items())[:18]  # the other six are left over
+    path = tmp_path / "old.csv"
+    path.write_text("face_id,label\n" + "".join(f"{one},{label}\n" for one, label in rows))
+    code, said = run(capsys, "import", str(path), "--as", "archive")
+    assert code == 0 and "- these labels are the seed" in said
+    assert "faceloop next --batch NAME" in said and said.strip().endswith("then: dvc repro")
+    seed.repro()
+    last = run(capsys, "status")[1].splitlines()[-1]
+    assert last.startswith("next     faceloop next --batch NAME, to pick faces of a new batch")
+    assert "or, to label more of pool: faceloop next" in last
+    add_photos(seed, "more")
+    assert run(capsys, "next", "--batch", "more")[0] == 0
+
+
+def test_an_import_into_a_queue_that_was_picked_is_no_seed(
+    seed: Any, capsys: Any, tmp_path: Path
+) -> None:
+    run(capsys, "next")
+    seed.vote_truly(SEED)
+    queued = pd.read_csv(seed.queue(SEED), dtype=str)["face_id"]
+    (face, label), *_ = [one for one in seed.truth().items() if one[0] not in set(queued)]
+    path = tmp_path / "more.csv"
+    path.write_text(f"face_id,label\n{face},{label}\n")
+    said = run(capsys, "import", str(path), "--as", "ana")[1]
+    assert "1 faces new to the queue" in said and "seed" not in said
+
+
 def test_a_csv_by_face_joins_the_queue(seed: Any, capsys: Any) -> None:
     path = csv_of(seed, f"label,face_id\nglasses,{ids_of(seed)[4]}\nunsure,{ids_of(seed)[2]}\n")
     code, said = run(capsys, "import", path, "--as", "ana")
@@ -744,6 +776,70 @@ def test_a_face_counts_when_both_have_voted_here_and_in_the_verdict(
     assert "14 of 14" in said and "- left" not in said and said.strip().endswith("dvc repro")
 
 
+def test_annotators_named_after_next_are_told_and_the_queue_is_dealt_anew(
+    seed: Any, capsys: Any
+) -> None:
+    run(capsys, "next")
+    before = pd.read_csv(seed.queue(SEED), dtype=str, keep_default_na=False)
+    faces = before["face_id"].tolist()
+    seed.add_votes(SEED, "ana", {one: seed.truth()[one] for one in faces[:6]})
+    votes = Path(f"labels/{SEED}/ana.csv").read_bytes()
+    seed.set({"label.annotators": ["ana", "ben"], "label.overlap": 0.0})
+    said = run(capsys, "status")[1]
+    assert "not dealt out as params.yaml says now (ana, ben)" in said
+    assert "next     faceloop next --deal" in said
+    code, said = run(capsys, "next", "--deal")
+    assert code == 0 and "is dealt out anew; left: ana " in said
+    after = pd.read_csv(seed.queue(SEED), dtype=str, keep_default_na=False)
+    assert after.drop(columns="annotators").equals(before.drop(columns="annotators"))
+    names = dict(zip(after["face_id"], after["annotators"].str.split(), strict=True))
+    assert all("ana" in names[one] for one in faces[:6])
+    loads = Counter(name for team in names.values() for name in team)
+    assert abs(loads["ana"] - loads["ben"]) <= 1
+    assert Path(f"labels/{SEED}/ana.csv").read_bytes() == votes
+    said = run(capsys, "status")[1]
+    assert "--deal" not in said and "not dealt out" not in said
+
+
+def test_another_overlap_and_another_person_are_told_too(dealt: Any, capsys: Any) -> None:
+    assert "--deal" not in run(capsys, "status")[1]
+    dealt.set({"label.overlap": 1.0})
+    assert "--deal" in run(capsys, "status")[1]
+    dealt.set({"label.overlap": 0.25, "label.annotators": ["ana", "ben", "eva"]})
+    assert "--deal" in run(capsys, "status")[1]
+    run(capsys, "next", "--deal")
+    said = run(capsys, "status")[1]
+    assert "--deal" not in said and "eva" in said
+    dealt.set({"label.annotators": ["ana"]})  # one person: nobody is asked by name
+    assert run(capsys, "next", "--deal")[0] == 0
+    assert set(pd.read_csv(dealt.queue(SEED), keep_default_na=False)["annotators"]) == {""}
+
+
+def test_a_draft_keeps_its_faces_when_the_queue_is_dealt_anew(seed: Any, capsys: Any) -> None:
+    run(capsys, "next")
+    faces = pd.read_csv(seed.queue(SEED), dtype=str)["face_id"].tolist()
+    answers = [Answer(face_id=one, label="none", seconds=1) for one in faces[:5]]
+    for name in ("ben", "zoe"):  # zoe is not asked any more
+        with Draft(SEED, name) as draft:
+            draft.append([Action(action="all", answers=answers)])
+    seed.set(
+        {"label.annotators": ["ana", "ben"], "label.overlap": 0, "label.validation_overlap": 0}
+    )
+    run(capsys, "next", "--deal")
+    table = pd.read_csv(seed.queue(SEED), dtype=str).set_index("face_id")["annotators"]
+    assert set(table[faces[:5]]) == {"ben zoe"}
+
+
+def test_a_name_that_nobody_has_gets_a_question(dealt: Any, seed: Any, capsys: Any) -> None:
+    said = refused(dealt, capsys, "label", "--as", "anna")
+    assert "--as anna: is ana meant?" in said and "was dealt out to ana, ben" in said
+    dealt.set({"label.annotators": ["ana"]})
+    run(capsys, "next", "--deal")
+    said = refused(dealt, capsys, "label", "--as", "zoe")
+    assert "--as zoe: who is that? label.annotators in params.yaml names ana" in said
+    assert not Path(f".work/labels/{SEED}/zoe.jsonl").exists()
+
+
 def test_a_truth_table_answers_what_was_dealt_out(dealt: Any, capsys: Any) -> None:
     path = truth_of(dealt, dealt.table["face_id"].tolist())
     assert run(capsys, "vote", "--truth", path)[0] == 0
@@ -758,13 +854,20 @@ def test_a_second_vote_and_an_adjudication_make_the_verdict_old(voted: Any, caps
     assert said.strip().endswith("dvc repro")
     voted.repro()
     judge(voted, "continue")
-    assert run(capsys, "status")[1].strip().endswith("faceloop next")
     line = f"{face},none,carl,2026-11-23T12:00:00+00:00,\n"
     Path(f"labels/{FIRST}/adjudication.csv").write_text(
         f"face_id,label,adjudicator,labelled_at,note\n{line}"
     )
     said = run(capsys, "status")[1]
     assert "people disagree" not in said and said.strip().endswith("dvc repro")
+
+
+def test_next_steps_over_a_conflict_when_told_to(voted: Any, capsys: Any) -> None:
+    voted.add_votes(FIRST, "ben", {voted.ids[20]: "not_a_face"})
+    voted.repro()
+    judge(voted, "continue")
+    assert "people disagree on 1 face, and nobody has settled" in refused(voted, capsys, "next")
+    assert run(capsys, "next", "--anyway")[0] == 0 and voted.queue(SECOND).is_file()
 
 
 def test_a_queue_of_an_older_round_is_anyones(voted: Any, capsys: Any) -> None:

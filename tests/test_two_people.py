@@ -9,7 +9,7 @@ import pytest
 from clones import ROOT, copy_project, sh, true_labels
 
 from demo.batch import draw_batch
-from faceloop.commands.labelling.page.drafts import Action, Answer, Draft
+from faceloop.commands.rounds.drafts import Action, Answer, Draft
 
 ROUND = "o00-i00"
 PEOPLE = "  annotators: [ana, ben]"

@@ -10,8 +10,7 @@ from torch.nn.functional import interpolate
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from faceloop.base.errors import FaceloopError
-from faceloop.embedding.onnx_input import OnnxInput
-from faceloop.embedding.params import Embed
+from faceloop.embedding.params import Embed, OnnxInput
 
 if TYPE_CHECKING:  # an extra: only those who embed with ONNX need it
     import onnxruntime

@@ -1,20 +1,10 @@
 """What stands beside an ONNX embedder: how it wants its pixels."""
 
 from pathlib import Path
-from typing import Literal
 
-from faceloop.base.blocks import Block, Positive
 from faceloop.base.errors import FaceloopError
 from faceloop.base.params import read_params
-from faceloop.embedding.params import EMBEDDERS
-
-
-class OnnxInput(Block):
-    """How an ONNX model wants its pixels, 0 to 255: in which order, and as (x - mean) / scale."""
-
-    channels: Literal["rgb", "bgr"]
-    mean: float
-    scale: Positive
+from faceloop.embedding.params import EMBEDDERS, OnnxInput
 
 
 def read_onnx_input(model: str) -> OnnxInput | None:

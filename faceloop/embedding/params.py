@@ -1,14 +1,23 @@
-"""The block `embed` of params.yaml."""
+"""The block `embed` of params.yaml, and what stands beside an ONNX model."""
 
 import re
+from typing import Literal
 
 from pydantic import field_validator
 
-from faceloop.base.blocks import Block, Precision
+from faceloop.base.blocks import Block, Positive, Precision
 
 EMBEDDERS = ("mtcnn-onet", "vggface2", "casia-webface")
 # An ONNX file must lie in the folder that the stage depends on, or a new one would go unnoticed.
 ONNX_PATTERN = r"models/embedders/[^/]+\.onnx"
+
+
+class OnnxInput(Block):
+    """How an ONNX model wants its pixels, 0 to 255: in which order, and as (x - mean) / scale."""
+
+    channels: Literal["rgb", "bgr"]
+    mean: float
+    scale: Positive
 
 
 class Embed(Block):

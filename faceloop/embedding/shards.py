@@ -12,8 +12,7 @@ import torch
 from faceloop.base.errors import FaceloopError
 from faceloop.crops.packs import crops_path, decode_crop, read_packed
 from faceloop.embedding.embedder import Embedder, embedder_of
-from faceloop.embedding.onnx_input import OnnxInput
-from faceloop.embedding.params import Embed
+from faceloop.embedding.params import Embed, OnnxInput
 from faceloop.embedding.rows import STORED_AS
 from faceloop.weights.loading import check_precision, fetch_weights, load_network, pick_device
 

@@ -13,6 +13,7 @@ DAY_S = 86_400.0  # seconds; who was away longer over a face did not look at it
 UNSURE = "unsure"
 NOT_A_FACE = "not_a_face"
 UNRESOLVED = "unresolved"
+IMPORTED = "imported"  # the reason of a queue's row that no one picked: its label came with it
 # One row is a face that people are asked about.
 ASKED = {ASKED_AS.get(name, name): kind for name, kind in QUEUE.items()}
 # One row is what one person said of one face.

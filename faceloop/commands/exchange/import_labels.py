@@ -18,7 +18,7 @@ from faceloop.commands.exchange.label_studio import read_label_studio
 from faceloop.commands.exchange.said import GivenLabel, LabelFile, once_each
 from faceloop.commands.rounds.state import State, next_step, read_state
 from faceloop.crops.face_table import read_faces
-from faceloop.labels.columns import ASKED_AS, VOTES
+from faceloop.labels.columns import ASKED_AS, IMPORTED, VOTES
 from faceloop.labels.vote_files import (
     check_writer,
     known_rounds,
@@ -28,6 +28,12 @@ from faceloop.labels.vote_files import (
     write_votes,
 )
 from faceloop.pool.queue import queue_rows
+
+SEED_IS_FOR = (
+    "these labels are the seed: the first model learns from most of them, and the others show in "
+    "later rounds whether old knowledge is kept; after 'dvc repro', add the batch that you want "
+    "labelled: faceloop next --batch NAME"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,7 +90,10 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"import: {told}, {len(new)} faces new to the queue")
     for line in found.no_vote:
         print(f"- {line}")
-    print(f"then: {next_step(read_state())}")
+    after = read_state()
+    if after.is_imported_seed:
+        print(f"- {SEED_IS_FOR}")
+    print(f"then: {next_step(after)}")
     return 0
 
 
@@ -132,5 +141,5 @@ def new_to_queue(said: Sequence[GivenLabel], faces: pd.DataFrame, state: State) 
             raise FaceloopError(
                 f"{new[face_id]}: face {face_id} was labelled in {name}; correct it there"
             )
-    rows = queue_rows(faces[faces["face_id"].isin(list(new))], "train", reason="imported")
+    rows = queue_rows(faces[faces["face_id"].isin(list(new))], "train", reason=IMPORTED)
     return rows.drop_duplicates("face_id").sort_values("face_id").rename(columns=ASKED_AS)

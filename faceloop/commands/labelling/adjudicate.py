@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from faceloop.commands.labelling.label import add_page_arguments, serve_page
-from faceloop.commands.labelling.page.drafts import read_draft
+from faceloop.commands.rounds.drafts import ADJUDICATION, read_draft
 from faceloop.commands.rounds.history import read_conflicts
 from faceloop.commands.rounds.state import next_step, read_state
 from faceloop.labels.vote_files import check_writer
@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         FaceloopError: as `faceloop label`.
     """
-    from faceloop.commands.labelling.page.reviews import ADJUDICATION, Adjudication
+    from faceloop.commands.labelling.page.reviews import Adjudication
 
     name = arguments.annotator
     check_writer(name)

@@ -5,7 +5,7 @@ import pandas as pd
 from faceloop.base.storage import LABELLED_DIR, read_csv
 from faceloop.base.tables import FACE
 from faceloop.commands.labelling.checking import order_alike
-from faceloop.commands.labelling.page.drafts import read_draft
+from faceloop.commands.rounds.drafts import read_draft
 from faceloop.commands.rounds.history import read_said
 from faceloop.commands.rounds.state import State
 from faceloop.labels.adjudication import disagreements

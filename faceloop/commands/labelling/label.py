@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from faceloop.base.errors import FaceloopError
-from faceloop.commands.rounds.state import State, read_state
+from faceloop.commands.rounds.state import State, next_step, read_state
 from faceloop.labels.vote_files import check_writer
 
 if TYPE_CHECKING:
@@ -116,12 +116,17 @@ def serve_page(
     if not arguments.no_browser:
         open_browser(address + keys.link(names[0]))
     serve(make_app(sittings, pictures, keys), listening)
+    tell_end(sittings)
+    return 0
+
+
+def tell_end(sittings: Mapping[str, "Sitting"]) -> None:
+    """Close the drafts; say how far everybody got, and what they are to type."""
     for name, sitting in sittings.items():
         answered, total = sitting.progress()
         print(f"{sitting.command}: {name} answered {answered} of {total} faces of {sitting.title}")
         sitting.close()
-    print(f"then: {'; '.join(f'faceloop submit --as {name}' for name in names)}")
-    return 0
+    print(f"then: {next_step(read_state())}")
 
 
 def open_browser(link: str) -> None:

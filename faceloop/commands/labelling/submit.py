@@ -1,13 +1,12 @@
 """`faceloop submit`: what a person answered on the page becomes rows under labels/."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection
 
 import pandas as pd
 
 from faceloop.base.errors import FaceloopError
-from faceloop.commands.labelling.page.drafts import draft_path, read_draft
-from faceloop.commands.labelling.page.reviews import ADJUDICATION, CHECK
+from faceloop.commands.rounds.drafts import ADJUDICATION, CHECK, draft_path, read_draft
 from faceloop.commands.rounds.history import read_conflicts, read_said
 from faceloop.commands.rounds.state import State, next_step, read_state
 from faceloop.labels.adjudication_files import (
@@ -36,21 +35,19 @@ def run(arguments: argparse.Namespace) -> int:
     name = arguments.annotator
     check_writer(name)
     state = read_state()
-    allowed = [*state.settings.classes, UNSURE, NOT_A_FACE]
-    answers = {
-        title: read_allowed(title, name, [*allowed, *more])
-        for title, more in ((state.candidate, []), (CHECK, []), (ADJUDICATION, [UNRESOLVED]))
-    }
-    if all(table.empty for table in answers.values()):
+    queued = read_queued(name, state)
+    checked = read_allowed(CHECK, name, state)
+    decided = read_allowed(ADJUDICATION, name, state)
+    if queued.empty and checked.empty and decided.empty:
         raise FaceloopError(
             f"{name} has answered nothing in {state.candidate}: faceloop label --as {name}"
         )
     with sole_writer():
         # All checks come before the first byte is written.
-        votes, gone = votes_by_round(answers[state.candidate], answers[CHECK], state)
+        votes, gone = votes_by_round(queued, checked, state)
         classes = state.settings.classes
         merged = {one: with_votes(one, name, rows, classes) for one, rows in votes.items()}
-        settled, over = decisions_by_round(answers[ADJUDICATION], name, state)
+        settled, over = decisions_by_round(decided, name, state)
         added = {one: with_adjudications(one, rows, classes) for one, rows in settled.items()}
         for round_name, table in merged.items():
             write_votes(round_name, name, table)
@@ -69,13 +66,33 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def read_allowed(title: str, name: str, allowed: Sequence[str]) -> pd.DataFrame:
-    """Return a draft's answers.
+def read_queued(name: str, state: State) -> pd.DataFrame:
+    """Return a person's answers about the queues, with their round.
+
+    Those of an earlier round are what they did not submit while it was open: what stands in their
+    file there counts.
+    """
+    votes = state.said.votes[state.said.votes["annotator"] == name]
+    found = []
+    for title in sorted({*state.said.queues["round"], state.candidate}):
+        given = votes.loc[votes["round"] == title, "asked_id"]
+        answers = read_allowed(title, name, state, [] if title == state.candidate else given)
+        found.append(answers.assign(round=title))
+    return pd.concat(found)
+
+
+def read_allowed(
+    title: str, name: str, state: State, but: Collection[str] | pd.Series = ()
+) -> pd.DataFrame:
+    """Return a draft's answers, but for those about some faces.
 
     Raises:
         FaceloopError: one of them is not allowed.
     """
+    allowed = [*state.settings.classes, UNSURE, NOT_A_FACE]
+    allowed += [UNRESOLVED] if title == ADJUDICATION else []
     answers = read_draft(title, name)
+    answers = answers[~answers["asked_id"].isin(list(but))]
     for answer in answers[~answers["label"].isin(allowed)].itertuples():
         raise FaceloopError(
             f"{draft_path(title, name)}: face {answer.asked_id} is {answer.label!r}; "
@@ -92,8 +109,7 @@ def votes_by_round(
     Raises:
         FaceloopError: a face has one label from the queue and another from the check.
     """
-    in_queue = queued["asked_id"].isin(state.queue["asked_id"])
-    rounds = [queued[in_queue].assign(round=state.candidate)]
+    rounds = [queued.merge(state.said.queues[["round", "asked_id"]], on=["round", "asked_id"])]
     if len(checked):
         asked = read_said(state).asked[["asked_id", "round"]].drop_duplicates("asked_id")
         rounds.append(checked.merge(asked, on="asked_id"))

@@ -1,8 +1,7 @@
 """model.json of a release: all that `faceloop predict` needs beside the head."""
 
 from faceloop.base.records import Record
-from faceloop.embedding.onnx_input import OnnxInput
-from faceloop.embedding.params import Embed
+from faceloop.embedding.params import Embed, OnnxInput
 from faceloop.faces.params import ExtractFaces
 
 

@@ -1,16 +1,18 @@
 """What was asked and said in all rounds, as the people's commands need it."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
 from faceloop.base.tables import FACE
-from faceloop.commands.rounds.state import State
 from faceloop.crops.face_table import read_faces
 from faceloop.labels.adjudication import disagreements
 from faceloop.labels.merging import Said, what_stands
 from faceloop.labels.placing import ASKED_FACE
 from faceloop.labels.votes import latest_votes
+
+if TYPE_CHECKING:
+    from faceloop.commands.rounds.state import State
 
 
 class Conflicts(NamedTuple):
@@ -24,7 +26,7 @@ class Conflicts(NamedTuple):
     open: pd.DataFrame
 
 
-def read_said(state: State) -> Said:
+def read_said(state: "State") -> Said:
     """Return what was said of which face of now.
 
     Raises:
@@ -34,7 +36,7 @@ def read_said(state: State) -> Said:
     return what_stands(*state.said, faces, state.settings)
 
 
-def read_conflicts(state: State) -> Conflicts:
+def read_conflicts(state: "State") -> Conflicts:
     """Return the faces that people disagree on, in all rounds up to the candidate.
 
     Raises:

@@ -13,12 +13,12 @@ from faceloop.base.randomness import generator
 from faceloop.base.rounds import next_round
 from faceloop.base.storage import QUEUE_DIR, read_csv, write_csv
 from faceloop.commands.repository.dvc import run_dvc, stale_stages
+from faceloop.commands.rounds.dealing import deal_anew, deal_out
 from faceloop.commands.rounds.edit_params import edit_params
 from faceloop.commands.rounds.skew import check_balance, check_sources
-from faceloop.commands.rounds.state import GO_ON, State, next_step, read_state
+from faceloop.commands.rounds.state import GO_ON, State, next_step, read_state, told
 from faceloop.faces.batch_files import look_over, printable
 from faceloop.faces.media import RAW_DIR
-from faceloop.labels.assignment import assign_annotators
 from faceloop.labels.columns import ASKED_AS
 from faceloop.labels.file_names import check_file_name, check_spelling
 from faceloop.labels.vote_files import (
@@ -42,18 +42,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--extend", metavar="N", type=int, help="add N validation faces to this round instead"
     )
+    what.add_argument(
+        "--deal",
+        action="store_true",
+        help="deal this round's queue out anew, by label.annotators; no vote is touched",
+    )
     parser.add_argument(
-        "--anyway", action="store_true", help="open the first queue of a batch that is skewed"
+        "--anyway",
+        action="store_true",
+        help="go on though people disagree on faces, or open the first queue of a skewed batch",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Move the loop on by one step, or say why it cannot."""
     state = read_state()
+    if arguments.deal:
+        return deal_anew(state)
     if len(state.unanswered):
         raise FaceloopError(
             f"{len(state.unanswered)} of {len(state.queue)} faces of {state.candidate} lack a "
             f"vote, such as {state.unanswered[0]}; {next_step(state)}"
+        )
+    if state.conflicts and arguments.extend is None and not arguments.anyway:
+        raise FaceloopError(
+            f"people disagree on {told(state.conflicts)}, and nobody has settled that; "
+            f"{next_step(state)}; or go on with --anyway"
         )
     if arguments.batch:
         return open_batch(state, arguments.batch)
@@ -107,14 +121,6 @@ def freeze_queue(state: State, name: str) -> None:
         write_queue(deal_out(drawn.iloc[order], name, state), name)
         if len(reserve):
             write_csv(reserve, reserve_path(name))
-
-
-def deal_out(rows: pd.DataFrame, name: str, state: State) -> pd.DataFrame:
-    """Return rows of a round's queue with the people who are asked, by `label` of params.yaml."""
-    votes = state.said.votes
-    voted = {str(face): set(by) for face, by in votes.groupby("asked_id")["annotator"]}
-    rng = generator(state.settings.seed, "assign", name)
-    return rows.assign(annotators=assign_annotators(rows, state.settings.label, rng, voted))
 
 
 def extend_round(state: State, size: int) -> int:

@@ -1,21 +1,27 @@
 """Where the loop stands, read from params, labels, metrics and dvc.lock: no DVC, no torch."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from faceloop.base.rounds import rounds_up_to
-from faceloop.base.storage import METRICS_DIR, QUEUE_DIR, read_csv
+from faceloop.base.rounds import SEED_ROUND, rounds_up_to
+from faceloop.base.storage import FACES_DIR, METRICS_DIR, QUEUE_DIR, read_csv
 from faceloop.base.tables import as_table, stacked
 from faceloop.commands.repository.lock import stages_of_other_params
+from faceloop.commands.rounds.unsubmitted import Unsubmitted, read_unsubmitted, submit_first
 from faceloop.commands.settings import Settings, read_settings
 from faceloop.gate.gate_figures import GateFigures
 from faceloop.labels.adjudication_files import RoundTables, read_rounds
-from faceloop.labels.assignment import missing_votes
-from faceloop.labels.columns import ASKED
+from faceloop.labels.assignment import is_dealt_otherwise, missing_votes
+from faceloop.labels.columns import ASKED, IMPORTED
 from faceloop.labels.vote_files import known_rounds, read_reserve
 from faceloop.pool.queue import QUEUE
 from faceloop.statistics.figure_files import read_record
+
+if TYPE_CHECKING:
+    from faceloop.commands.rounds.history import Conflicts
 
 GO_ON = ("start", "continue", "undecided")
 BESIDE_THE_VERDICT = ("eval_shadow", "balance", "sample_")  # stages that it does not hang on
@@ -76,6 +82,41 @@ class State:
         """Whether `dvc repro` or `dvc pull` must run before the loop can go on from here."""
         return self.drawn is None or not self.is_judged or bool(self.stale)
 
+    @cached_property
+    def disagreements(self) -> "Conflicts | None":
+        """What people disagree on; None where it cannot be told, before a `dvc pull`."""
+        tables = [FACES_DIR / f"{batch}.parquet" for batch in self.settings.batches]
+        if not all(path.is_file() for path in tables):
+            return None
+        from faceloop.commands.rounds.history import read_conflicts
+
+        return read_conflicts(self)
+
+    @property
+    def conflicts(self) -> int:
+        """On how many faces people disagree, and nobody has settled it; 0 if it cannot be told."""
+        if self.said.votes["annotator"].nunique() < 2 or self.disagreements is None:
+            return 0
+        return len(self.disagreements.open)
+
+    @cached_property
+    def unsubmitted(self) -> list[Unsubmitted]:
+        """The drafts that hold answers which nobody has submitted."""
+        return read_unsubmitted(
+            self.said, lambda: self.disagreements and self.disagreements.every["asked_id"]
+        )
+
+    @property
+    def is_imported_seed(self) -> bool:
+        """Whether the candidate is the seed, and all its labels were there already."""
+        is_seed = self.candidate == SEED_ROUND and len(self.queue) > 0
+        return is_seed and bool((self.queue["reason"] == IMPORTED).all())
+
+    @property
+    def is_dealt_otherwise(self) -> bool:
+        """Whether what is left of the queue waits for others than params.yaml names."""
+        return bool(self.unanswered) and is_dealt_otherwise(self.queue, self.settings.label)
+
     @property
     def waits_for_extension(self) -> bool:
         """Whether the gain is open, is to be settled first, and can be."""
@@ -108,17 +149,38 @@ def read_state() -> State:
     return State(settings, queue, unanswered, left, said, gate, drawn, reserve_left, stale)
 
 
+def told(faces: int) -> str:
+    """Return a number of faces in words."""
+    return "1 face" if faces == 1 else f"{faces:,} faces"
+
+
 def next_step(state: State) -> str:
     """Return the next thing to type, and why where that is not plain."""
     if not state.settings.batches:
         return "put photos and videos in data/raw/NAME/, then: faceloop next --batch NAME"
+    if state.unsubmitted:
+        first = submit_first(state.unsubmitted)
+        rest = "; or label on: faceloop label --as YOUR-NAME" if state.unanswered else ""
+        return f"{first}{rest}"
+    if state.is_dealt_otherwise:
+        return "faceloop next --deal: the queue is not dealt out as params.yaml, label, says now"
     if len(state.unanswered):
         return (
             "label the queue: faceloop label --as YOUR-NAME, then: faceloop submit --as YOUR-NAME; "
             "or by folders: faceloop export ../to-label"
         )
+    if state.conflicts:
+        return (
+            f"settle what people disagree on ({told(state.conflicts)}): faceloop adjudicate "
+            "--as NAME, then: faceloop submit --as NAME; dvc repro"
+        )
     if state.is_behind:
         return "dvc repro"
+    if state.is_imported_seed:
+        return (
+            "faceloop next --batch NAME, to pick faces of a new batch by this seed; or, to label "
+            f"more of {state.settings.pool}: faceloop next"
+        )
     if len(state.queue) and state.gate is not None and state.gate.verdict not in GO_ON:
         return "faceloop next --batch NAME, for a new batch; or stop here"
     more = min(state.gate.more_labels, state.reserve_left) if state.gate else 0

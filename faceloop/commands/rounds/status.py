@@ -3,9 +3,8 @@
 import argparse
 
 from faceloop.balance.balance_figures import BalanceFigures
-from faceloop.base.storage import FACES_DIR
 from faceloop.commands.rounds.figure_lines import balance_line, read_figures, shadow_line
-from faceloop.commands.rounds.state import State, next_step, read_state
+from faceloop.commands.rounds.state import State, next_step, read_state, told
 from faceloop.evaluation.evaluation_figures import ShadowFigures
 
 
@@ -34,10 +33,16 @@ def describe(state: State) -> list[tuple[str, str]]:
         if any(state.left.values()):
             each = ", ".join(f"{name} {number}" for name, number in state.left.items())
             lines.append(("", f"- left: {each}"))
+        if state.is_dealt_otherwise:
+            people = ", ".join(state.settings.label.annotators) or "nobody by name"
+            lines.append(("", f"- not dealt out as params.yaml says now ({people})"))
     else:
         lines.append(("queue", "not opened yet"))
-    if conflicts := count_conflicts(state):
-        faces = "1 face" if conflicts == 1 else f"{conflicts} faces"
+    for one in state.unsubmitted:
+        name = one.annotator
+        lines.append(("draft", f"{one} by {name}, not submitted: faceloop submit --as {name}"))
+    if state.conflicts:
+        faces = told(state.conflicts)
         lines.append(("conflict", f"people disagree on {faces}: faceloop adjudicate --as NAME"))
     if gate is None or not state.is_judged:
         lines.append(("verdict", "not known yet: labels or params are newer than the figures"))
@@ -52,13 +57,3 @@ def describe(state: State) -> list[tuple[str, str]]:
         if state.drawn is not None and not state.unanswered:
             lines.append(("waiting", f"{len(state.drawn)} faces picked for the next queue"))
     return [*lines, ("next", next_step(state))]
-
-
-def count_conflicts(state: State) -> int:
-    """Return on how many faces people disagree; 0 where it cannot be told, before a `dvc pull`."""
-    tables = [FACES_DIR / f"{batch}.parquet" for batch in state.settings.batches]
-    if state.said.votes["annotator"].nunique() < 2 or not all(path.is_file() for path in tables):
-        return 0
-    from faceloop.commands.rounds.history import read_conflicts
-
-    return len(read_conflicts(state).open)

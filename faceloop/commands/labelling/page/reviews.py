@@ -6,15 +6,13 @@ from typing import Any
 import pandas as pd
 
 from faceloop.base.randomness import order_key
-from faceloop.commands.labelling.page.drafts import Action
 from faceloop.commands.labelling.page.session import Refused, Sitting
+from faceloop.commands.rounds.drafts import ADJUDICATION, CHECK, Action
 from faceloop.commands.settings import Settings
 from faceloop.labels.adjudication_files import read_adjudications
 from faceloop.labels.columns import UNRESOLVED
 from faceloop.labels.vote_files import read_queue, read_vote_file, read_votes, votes_path
 
-# Titles of the sittings, and with them the folders of their drafts: no round is named so.
-ADJUDICATION, CHECK = "adjudication", "check"
 SETTLED_KEY = "0"
 
 

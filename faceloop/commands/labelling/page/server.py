@@ -16,10 +16,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from faceloop.base.errors import FaceloopError
-from faceloop.commands.labelling.page.drafts import Action
 from faceloop.commands.labelling.page.guard import HOSTS, Guard, Keys
 from faceloop.commands.labelling.page.pictures import Pictures
 from faceloop.commands.labelling.page.session import Refused, Sitting
+from faceloop.commands.rounds.drafts import Action
 from faceloop.faces.media import Unreadable
 
 STATIC = {

@@ -4,6 +4,7 @@ Nothing here passes on a purpose, a score, a prediction, a name or a count by cl
 """
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any, ClassVar
 
 import pandas as pd
@@ -11,12 +12,12 @@ import pandas as pd
 from faceloop.base.errors import FaceloopError
 from faceloop.base.randomness import generator, order_key
 from faceloop.base.rounds import SEED_ROUND
-from faceloop.commands.labelling.page.drafts import Action, Draft
 from faceloop.commands.labelling.page.guidelines import read_guidelines
+from faceloop.commands.rounds.drafts import Action, Draft
 from faceloop.commands.settings import Settings
 from faceloop.labels.assignment import asked_of
 from faceloop.labels.columns import NOT_A_FACE, UNSURE
-from faceloop.labels.vote_files import check_writer, read_vote_file, votes_path
+from faceloop.labels.vote_files import check_writer, queue_path, read_vote_file, votes_path
 
 FIXED_KEYS = {UNSURE: "u", NOT_A_FACE: "x"}
 # Of the classes, in their order, where params.yaml names none; u, x, s and g mean other things.
@@ -204,12 +205,32 @@ def open_sessions(
     candidate = settings.rounds.candidate
     if queue.empty:
         raise FaceloopError(f"{candidate} has no queue yet: run 'faceloop next'")
-    dealt_to = sorted(set(" ".join(queue["annotators"]).split()))
     for name in annotators:
-        if dealt_to and name not in dealt_to:
-            raise FaceloopError(
-                f"--as {name}: {candidate} was dealt out to {', '.join(dealt_to)}; for the next "
-                "round add the name to params.yaml, label.annotators; to take somebody's place in "
-                f"this one, change the column annotators of labels/{candidate}/queue.csv"
-            )
+        check_asked(name, queue, settings)
     return {name: Session(settings, queue, name) for name in annotators}
+
+
+def check_asked(name: str, queue: pd.DataFrame, settings: Settings) -> None:
+    """Refuse a name that is nobody's who is asked: one mistyped would get a fresh queue.
+
+    Raises:
+        FaceloopError: with the name that may be meant, and how somebody joins.
+    """
+    dealt_to = sorted(set(" ".join(queue["annotators"]).split()))
+    named = settings.label.annotators
+    if name in dealt_to or not (dealt_to or named) or (name in named and not dealt_to):
+        return
+    people = sorted({*dealt_to, *named})
+    like = get_close_matches(name.lower(), [one.lower() for one in people], n=1)
+    meant = [f"is {one} meant" for one in people if [one.lower()] == like] or ["who is that"]
+    candidate = settings.rounds.candidate
+    asked = (
+        f"{candidate} was dealt out to {', '.join(dealt_to)}"
+        if dealt_to
+        else (f"label.annotators in params.yaml names {', '.join(named)}")
+    )
+    raise FaceloopError(
+        f"--as {name}: {meant[0]}? {asked}. If {name} is to label too, add the name to "
+        "params.yaml, label.annotators; faceloop next --deal then deals out "
+        f"{queue_path(candidate)} anew"
+    )

@@ -24,6 +24,8 @@ from faceloop.base.tables import as_table
 from faceloop.labels.columns import DAY_S, VOTES
 
 DRAFTS_DIR = Path(".work/labels")
+# Titles of reviews, and with them the folders of their drafts: no round is named so.
+ADJUDICATION, CHECK = "adjudication", "check"
 
 ActionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 Mode = Literal["page", "grid"]
