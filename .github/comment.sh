@@ -9,8 +9,8 @@ fi
 # GitHub takes 65,536 characters, which are never more than bytes; whole lines stay.
 { echo "$marker"; cat "$RUNNER_TEMP/report.md"; } | LC_ALL=C awk '
   { bytes += length($0) + 1 }
-  bytes > 65000 { print "\nCut here, for GitHub takes no more: the whole report is in the summary."; exit }
-  { print }
+  bytes <= 65000 { print; next }
+  !cut++ { print "\nCut here, for GitHub takes no more: the whole report is in the summary." }
 ' > "$RUNNER_TEMP/comment.md"
 comments="repos/$GITHUB_REPOSITORY/issues/$NUMBER/comments"
 mine=$(gh api --paginate "$comments" --jq \

@@ -44,7 +44,7 @@ BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
     "inside.jpg": (link("../good.jpg"), "link to a file: put what it leads to"),
     "holiday": (
         link("../../../../elsewhere"),
-        "link to a folder: put what it leads to there itself",
+        "link to a folder: put what it leads",
     ),
     "loop": (link("."), "link to a folder"),
     "dvc.yaml": (Path.touch, "name that DVC reads as its own: rename it"),
