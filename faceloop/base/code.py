@@ -7,7 +7,7 @@ of the code to tell whether a result is its own.
 
 import ast
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -74,11 +74,6 @@ def check_engine(stage: str) -> None:
                 f"the code of {name} is another than {ENGINE} names: "
                 "run 'faceloop engine', then 'dvc repro'"
             )
-
-
-def stages_that_reach(names: Collection[str]) -> list[str]:
-    """Return the stages of dvc.yaml that reach one of these packages or scripts."""
-    return [stage for stage in _stages() if not set(names).isdisjoint(reached_by(stage))]
 
 
 def reached_by(stage: str) -> list[str]:

@@ -5,7 +5,7 @@ import argparse
 import yaml
 
 from faceloop.base.atomic import replacing
-from faceloop.base.code import ENGINE, digests, recorded_digests, stages_that_reach
+from faceloop.base.code import DAG, ENGINE, digests, reached_by, recorded_digests
 
 HEAD = """\
 # What code the results in dvc.lock were made with: a digest of what each package means, comments
@@ -26,8 +26,10 @@ def run(arguments: argparse.Namespace) -> int:
     if not changed:
         print("engine: no code means anything else than before")
         return 0
+    stages = yaml.safe_load(DAG.read_bytes())["stages"]
+    stale = [stage for stage in stages if not set(changed).isdisjoint(reached_by(stage))]
     print(f"engine: {', '.join(changed)} changed")
-    print(f"then: dvc repro; it will run {', '.join(stages_that_reach(changed)) or 'nothing'}")
+    print(f"then: dvc repro; it will run {', '.join(stale) or 'nothing'}")
     return 0
 
 

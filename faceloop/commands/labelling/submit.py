@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import pandas as pd
 
 from faceloop.base.errors import FaceloopError
+from faceloop.commands.journal import sole_writer, together
 from faceloop.commands.labelling.page.drafts import draft_path, read_draft
 from faceloop.commands.labelling.page.reviews import ADJUDICATION, CHECK
 from faceloop.commands.rounds.history import read_conflicts, read_said
 from faceloop.commands.rounds.state import State, next_step, read_state
 from faceloop.labels.adjudication_files import (
     adjudication_path,
-    sole_writer,
     with_adjudications,
     write_adjudications,
 )
@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--as", dest="annotator", required=True, metavar="NAME", help="who")
 
 
+@sole_writer("submit")
 def run(arguments: argparse.Namespace) -> int:
     """Write the drafts' answers: votes, checks and adjudications; the drafts stay.
 
@@ -45,13 +46,12 @@ def run(arguments: argparse.Namespace) -> int:
         raise FaceloopError(
             f"{name} has answered nothing in {state.candidate}: faceloop label --as {name}"
         )
-    with sole_writer():
-        # All checks come before the first byte is written.
-        votes, gone = votes_by_round(answers[state.candidate], answers[CHECK], state)
-        classes = state.settings.classes
-        merged = {one: with_votes(one, name, rows, classes) for one, rows in votes.items()}
-        settled, over = decisions_by_round(answers[ADJUDICATION], name, state)
-        added = {one: with_adjudications(one, rows, classes) for one, rows in settled.items()}
+    votes, gone = votes_by_round(answers[state.candidate], answers[CHECK], state)
+    classes = state.settings.classes
+    merged = {one: with_votes(one, name, rows, classes) for one, rows in votes.items()}
+    settled, over = decisions_by_round(answers[ADJUDICATION], name, state)
+    added = {one: with_adjudications(one, rows, classes) for one, rows in settled.items()}
+    with together():
         for round_name, table in merged.items():
             write_votes(round_name, name, table)
         for round_name, table in added.items():

@@ -13,6 +13,7 @@ from faceloop.base.errors import FaceloopError
 from faceloop.base.randomness import generator
 from faceloop.base.rounds import next_round
 from faceloop.base.storage import QUEUE_DIR, read_csv, write_csv
+from faceloop.commands.journal import sole_writer, together
 from faceloop.commands.repository.dvc import run_dvc, stale_stages
 from faceloop.commands.rounds.edit_params import edit_params
 from faceloop.commands.rounds.skew import check_balance, check_sources
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+@sole_writer("next")
 def run(arguments: argparse.Namespace) -> int:
     """Move the loop on by one step, or say why it cannot."""
     state = read_state()
@@ -81,9 +83,10 @@ def open_round(state: State, anyway: bool = False) -> int:
     check_balance(state, anyway)
     name = next_round(state.candidate, new_batch=False) if len(state.queue) else state.candidate
     without_gain = state.gate.without_gain
-    freeze_queue(state, name)
-    if name != state.candidate:
-        edit_params(lambda params: move_on(params, name, rejected=False, without_gain=without_gain))
+    with together():
+        freeze_queue(state, name)
+        if name != state.candidate:
+            edit_params(lambda params: move_on(params, name, False, without_gain))
     print(f"next: {len(state.drawn)} faces wait in {queue_path(name)}")
     print(f"then: git add -A && git commit -m 'Open {name}'; {next_step(read_state())}")
     return 0
@@ -133,7 +136,8 @@ def extend_round(state: State, size: int) -> int:
         )
     longer = extend(state.queue, read_reserve(name), size)
     new = deal_out(longer.iloc[len(state.queue) :], name, state)
-    write_queue(pd.concat([longer.iloc[: len(state.queue)], new]), name)
+    with together():
+        write_queue(pd.concat([longer.iloc[: len(state.queue)], new]), name)
     print(f"next: {size} validation faces more in {queue_path(name)}, {left - size} in reserve")
     print(f"then: {next_step(read_state())}")
     return 0
@@ -162,7 +166,8 @@ def open_batch(state: State, batch: str) -> int:
         if name != state.candidate:
             move_on(params, name, rejected)
 
-    edit_params(change)
+    with together():
+        edit_params(change)
     print(f"next: batch {batch} is the pool; round {name} opens on it")
     print("then: dvc repro, and after it: faceloop next")
     return 0
