@@ -30,7 +30,6 @@ def run(arguments: argparse.Namespace) -> int:
     if run_git("rev-parse", "--is-shallow-repository").strip() == "true":
         raise FaceloopError("this clone is shallow: git fetch --unshallow first")
     if arguments.cloud:
-        run_git("fetch", "--all", "--tags")  # others' branches need their data sets too
         require_all_branches()
     words = ["gc", "--all-commits", *(["--cloud"] if arguments.cloud else [])]
     said = run_dvc(*words, *(["--force"] if arguments.yes else ["--dry"]))
@@ -53,12 +52,20 @@ def require_all_branches() -> None:
         FaceloopError: a git remote does not answer, or has a branch or tag that is not here.
     """
     for remote in run_git("remote").split():
-        for line in run_git("ls-remote", "--heads", "--tags", "--", remote).splitlines():
+        try:
+            run_git("fetch", "--tags", remote)
+            held = run_git("ls-remote", "--heads", "--tags", remote)
+        except FaceloopError as error:
+            raise FaceloopError(
+                f"the git remote {remote} could not be asked what it holds, and what is not known "
+                f"here would be freed: {error}"
+            ) from error
+        for line in held.splitlines():
             commit, name = line.split("\t")
             # What `dvc gc --all-commits` goes through; of an object that is not here git says no.
             reached = ask_git("rev-list", "-1", commit, "--not", *REFS)
             if reached is None or reached.strip():
                 raise FaceloopError(
                     f"{name} of {remote} is not here, and gc would free its data sets: "
-                    f"git fetch {remote} '+refs/heads/*:refs/remotes/{remote}/*' --tags"
+                    f"git fetch --tags {remote} '+refs/heads/*:refs/remotes/{remote}/*'"
                 )
