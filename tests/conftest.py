@@ -211,12 +211,14 @@ class Project:
                 stage.main()
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return every file of the project with its bytes."""
+        """Return every file of the project with its bytes, but the writers' lock."""
         files = sorted(path for path in self.root.rglob("*") if path.is_file())
         return {
             path.relative_to(self.root).as_posix(): path.read_bytes()
             for path in files
-            if ".git/" not in path.as_posix() and path.suffix != ".partial"
+            if ".git/" not in path.as_posix()
+            and path.suffix != ".partial"
+            and path.name != "writer.lock"
         }
 
 

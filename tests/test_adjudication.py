@@ -10,6 +10,7 @@ from test_merging import merged as merge_up_to
 from faceloop.base.errors import FaceloopError
 from faceloop.base.storage import FACES_DIR, write_parquet
 from faceloop.base.tables import as_table
+from faceloop.commands.journal import sole_writer
 from faceloop.commands.rounds.history import read_conflicts
 from faceloop.commands.rounds.state import read_state
 from faceloop.crops.face_table import read_batch
@@ -17,7 +18,6 @@ from faceloop.labels.adjudication import adjudicate, disagreements, standing_dec
 from faceloop.labels.adjudication_files import (
     adjudication_path,
     read_adjudications,
-    sole_writer,
     with_adjudications,
     write_adjudications,
 )
@@ -297,7 +297,7 @@ def test_the_same_row_is_added_once_and_another_opinion_is_refused(rounds: Any) 
 def test_two_who_write_at_once_lose_no_row(rounds: Any) -> None:
     def write(name: str, faces: list[str]) -> None:
         for face in faces:
-            with sole_writer():
+            with sole_writer("test"):
                 new = rows_of(face, "none", name)
                 write_adjudications(SEED, with_adjudications(SEED, new, CLASSES))
 

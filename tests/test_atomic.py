@@ -36,12 +36,12 @@ def test_a_failure_leaves_no_new_file(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_what_a_crash_left_is_written_over(tmp_path: Path) -> None:
+def test_two_who_write_one_file_do_not_write_into_each_other(tmp_path: Path) -> None:
     path = tmp_path / "file.csv"
-    (tmp_path / "file.csv.partial").write_text("a long rest of a crash")
-    with replacing(path) as partial:
-        partial.write_text("new")
-    assert path.read_text() == "new" and not partial.exists()
+    with replacing(path) as mine, replacing(path) as theirs:
+        mine.write_text("a long text of mine")
+        theirs.write_text("theirs")
+    assert path.read_text() == "a long text of mine" and [*tmp_path.iterdir()] == [path]
 
 
 def test_a_stages_error_is_one_line_and_exit_code_2(

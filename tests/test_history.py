@@ -192,6 +192,73 @@ def test_a_roll_back_whose_data_is_lost_changes_nothing(three_rounds: Path) -> N
     )
 
 
+def test_a_roll_back_over_a_stage_that_came_or_went_restores_the_rest(three_rounds: Path) -> None:
+    clone = clone_of(three_rounds, "upgraded")
+    sh("dvc pull", clone)
+    old, path = (clone / "dvc.yaml").read_text(), clone / "dvc.yaml"
+    path.write_text(
+        old.replace("stages:\n", "stages:\n  count:\n    cmd: ls labels > data/count.csv\n"
+        "    deps: [labels]\n    outs: [data/count.csv]\n", 1)
+    )  # fmt: skip
+    (clone / "data/sources/march.csv").write_text("source,country\n")
+    sh("dvc repro count && git add -A && git commit -qm 'A stage more'", clone)
+    said = sh("faceloop rollback o01-i00", clone)
+    assert "the code is newer than o01-i00: dvc repro will run" in said and "count" in said
+    assert sh(f"git diff o01-i00 -- {MADE} data/sources", clone) == ""
+    assert not (clone / "data/sources/march.csv").exists()
+    at_the_tag = clone_of(three_rounds, "at-the-tag")
+    sh("git checkout -q o01-i00 && dvc pull", at_the_tag)
+    found = {name: one for name, one in digests(clone).items() if name != "data/count.csv"}
+    assert found == digests(at_the_tag)
+    # The other way: the round's lock names a stage that dvc.yaml does not know any more.
+    sh("git reset -q --hard && dvc checkout && git tag o01-i01.2", clone)
+    path.write_text(old)
+    lock = clone / "dvc.lock"
+    lock.write_text(sh("git show o01-i01:dvc.lock", clone))
+    sh("git commit -qam 'A stage less'", clone)
+    assert "are those of o01-i01.2" in sh("faceloop rollback o01-i01.2", clone)
+    assert sh(f"git diff o01-i01.2 -- {MADE} data/sources", clone) == ""
+
+
+def test_a_roll_back_that_was_cut_off_is_named_and_goes_on(three_rounds: Path) -> None:
+    copy = copy_of(three_rounds, "cut-off")
+    stop = "import os, sys; from faceloop.commands.repository import rollback as one; "
+    stop += "one.in_the_lock = lambda: os._exit(9); from faceloop.commands.cli import main; "
+    sh(f'python -c \'{stop} main(["rollback", "o00-i00"])\'', copy, exit_code=9)
+    assert "faceloop rollback o00-i00: it was cut off" in sh("faceloop status", copy)
+    vote = copy / "labels/o00-i00/ana.csv"
+    before = vote.read_text()
+    vote.write_text(before + "\n")
+    said = sh("faceloop rollback o00-i00 2>&1", copy, exit_code=2)
+    assert "ana.csv was written after 'faceloop rollback o00-i00' was cut off" in said
+    vote.write_text(before)
+    sh("faceloop rollback o00-i00", copy)
+    assert sh(f"git diff o00-i00 -- {MADE}", copy) == ""
+    assert "cut off" not in sh("faceloop status", copy)
+
+
+def test_gc_in_the_cloud_wants_every_branch_and_tag_of_the_remote(three_rounds: Path) -> None:
+    origin = three_rounds.parent / "origin.git"
+    sh(f"git clone -q --bare {three_rounds} {origin}", three_rounds)
+    narrow = three_rounds.parent / "narrow"
+    sh(f"git clone -q --single-branch {origin} {narrow}", three_rounds)
+    sh("faceloop gc --cloud", narrow)
+    other = three_rounds.parent / "other"
+    sh(f"git clone -q {origin} {other}", three_rounds)
+    sh("git switch -qc theirs && git commit -q --allow-empty -m Theirs", other)
+    sh("git push -q origin theirs", other)
+    said = sh("faceloop gc --cloud --yes 2>&1", narrow, exit_code=2)
+    assert "refs/heads/theirs of origin is not here" in said
+    # Its objects alone are not enough: gc goes through what branches and tags reach.
+    sh("git fetch -q origin refs/heads/theirs:refs/hidden/theirs", narrow)
+    sh("faceloop gc --cloud --yes", narrow, exit_code=2)
+    sh(re.search(r"git fetch .*", said).group(), narrow)
+    sh("faceloop gc --cloud", narrow)
+    sh("git remote set-url origin ../nowhere.git", narrow)
+    said = sh("faceloop gc --cloud --yes 2>&1", narrow, exit_code=2)
+    assert "origin could not be asked" in said
+
+
 def test_gc_keeps_every_tagged_round(three_rounds: Path) -> None:
     copy = copy_of(three_rounds, "collected")
     sh("git checkout -q --detach o00-i00 && git branch -qD main && dvc checkout", copy)

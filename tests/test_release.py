@@ -365,6 +365,7 @@ def test_cards_name_the_commit_of_a_clean_folder_alone(
     second_round: Any, out: Path, capsys: Any
 ) -> None:
     git = "git -c user.name=t -c user.email=t@example.org"
+    Path(".gitignore").write_text("/.work/\n", encoding="utf-8")
     commit = f"git init -q && git add -A && {git} commit -qm one --date 2026-01-02T03:04:05"
     subprocess.run(commit, shell=True, check=True)
     head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True)

@@ -20,12 +20,12 @@ from faceloop.base.code import recorded_digests, sha256_of
 from faceloop.base.errors import FaceloopError
 from faceloop.commands.cli import main
 from faceloop.commands.exchange.label_studio import read_tasks
-from faceloop.commands.labelling.page.drafts import Draft, draft_path, read_draft
 from faceloop.commands.labelling.page.guidelines import read_guidelines
 from faceloop.commands.release.release import copy_guidelines, write_checksums
 from faceloop.commands.release.released_model import read_release
 from faceloop.commands.repository import verify
 from faceloop.commands.repository.lock import read_lock
+from faceloop.commands.rounds.drafts import Draft, draft_path, read_draft
 from faceloop.commands.rounds.state import read_state
 from faceloop.commands.settings import read_settings
 from faceloop.faces.batch_files import source_name

@@ -53,6 +53,7 @@ COMMANDS = {
     "start": ("rounds.start", "turn this clone into your own project: the demo goes"),
     "draw": ("draw", "draw a batch of people that do not exist"),
 }
+ONCE = ("start", "next")  # of these a second run would go a step further
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -69,6 +70,10 @@ def main(words: Sequence[str] | None = None) -> int:
             command.set_defaults(run=module.run)
     arguments = parser.parse_args(words)
     try:
+        from faceloop.commands.journal import finish_cut_off  # late: --help starts at once
+
+        if finish_cut_off() == words and asked in ONCE:
+            return 0
         return int(arguments.run(arguments))
     except FaceloopError as error:
         print(f"error: {error}", file=sys.stderr)

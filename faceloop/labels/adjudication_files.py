@@ -1,9 +1,6 @@
 """What was settled where people disagree: labels/<round>/adjudication.csv, and all of a round."""
 
-import fcntl
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -110,8 +107,6 @@ def read_adjudications(
 def with_adjudications(round_name: str, new: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     """Return a round's adjudications with rows added that are not there yet; nothing is written.
 
-    Hold `sole_writer` from before this until the result is written.
-
     Raises:
         FaceloopError: what stands there says otherwise of a face, or cannot be read.
     """
@@ -135,17 +130,6 @@ def with_adjudications(round_name: str, new: pd.DataFrame, classes: Sequence[str
             )
         added.append(row)
     return stacked([old, as_table(added, ADJUDICATIONS)], ADJUDICATIONS)
-
-
-@contextmanager
-def sole_writer() -> Iterator[None]:
-    """Hold off others in this clone who want to add to the same files: nobody's rows are lost."""
-    folder = os.open(LABELS_DIR, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(folder)
 
 
 def write_adjudications(round_name: str, table: pd.DataFrame) -> None:

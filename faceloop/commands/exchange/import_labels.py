@@ -16,6 +16,7 @@ from faceloop.commands.exchange.cvat import read_cvat
 from faceloop.commands.exchange.folders import read_folders
 from faceloop.commands.exchange.label_studio import read_label_studio
 from faceloop.commands.exchange.said import GivenLabel, LabelFile, once_each
+from faceloop.commands.journal import sole_writer, together
 from faceloop.commands.rounds.state import State, next_step, read_state
 from faceloop.crops.face_table import read_faces
 from faceloop.labels.columns import ASKED_AS, IMPORTED, VOTES
@@ -53,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+@sole_writer("import")
 def run(arguments: argparse.Namespace) -> int:
     """Write the labels as votes of the candidate round; faces not queued join its queue.
 
@@ -81,11 +83,11 @@ def run(arguments: argparse.Namespace) -> int:
         for name, theirs in said.items()
     }
     new = new_to_queue([one for theirs in said.values() for one in theirs], faces, state)
-    # All checks come before the first byte is written.
-    if len(new):
-        write_queue(pd.concat([state.queue, new]), candidate)
-    for name, votes in merged.items():
-        write_votes(candidate, name, votes)
+    with together():
+        if len(new):
+            write_queue(pd.concat([state.queue, new]), candidate)
+        for name, votes in merged.items():
+            write_votes(candidate, name, votes)
     told = ", ".join(f"{len(theirs)} labels by {name}" for name, theirs in said.items())
     print(f"import: {told}, {len(new)} faces new to the queue")
     for line in found.no_vote:

@@ -6,12 +6,12 @@ from collections.abc import Collection
 import pandas as pd
 
 from faceloop.base.errors import FaceloopError
+from faceloop.commands.journal import sole_writer, together
 from faceloop.commands.rounds.drafts import ADJUDICATION, CHECK, draft_path, read_draft
 from faceloop.commands.rounds.history import read_conflicts, read_said
 from faceloop.commands.rounds.state import State, next_step, read_state
 from faceloop.labels.adjudication_files import (
     adjudication_path,
-    sole_writer,
     with_adjudications,
     write_adjudications,
 )
@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--as", dest="annotator", required=True, metavar="NAME", help="who")
 
 
+@sole_writer("submit")
 def run(arguments: argparse.Namespace) -> int:
     """Write the drafts' answers: votes, checks and adjudications; the drafts stay.
 
@@ -42,13 +43,13 @@ def run(arguments: argparse.Namespace) -> int:
         raise FaceloopError(
             f"{name} has answered nothing in {state.candidate}: faceloop label --as {name}"
         )
-    with sole_writer():
-        # All checks come before the first byte is written.
-        votes, gone = votes_by_round(queued, checked, state)
-        classes = state.settings.classes
-        merged = {one: with_votes(one, name, rows, classes) for one, rows in votes.items()}
-        settled, over = decisions_by_round(decided, name, state)
-        added = {one: with_adjudications(one, rows, classes) for one, rows in settled.items()}
+    # All checks come before the first byte is written.
+    votes, gone = votes_by_round(queued, checked, state)
+    classes = state.settings.classes
+    merged = {one: with_votes(one, name, rows, classes) for one, rows in votes.items()}
+    settled, over = decisions_by_round(decided, name, state)
+    added = {one: with_adjudications(one, rows, classes) for one, rows in settled.items()}
+    with together():
         for round_name, table in merged.items():
             write_votes(round_name, name, table)
         for round_name, table in added.items():

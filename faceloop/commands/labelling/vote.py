@@ -9,6 +9,7 @@ import pandas as pd
 
 from faceloop.base.errors import FaceloopError
 from faceloop.base.tables import as_table
+from faceloop.commands.journal import sole_writer, together
 from faceloop.commands.rounds.state import next_step, read_state
 from faceloop.crops.boxes import BOX, boxes_of, iou, match_boxes
 from faceloop.labels.columns import NOT_A_FACE, VOTES
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+@sole_writer("vote")
 def run(arguments: argparse.Namespace) -> int:
     """Answer the candidate round's queue; a face that the truth does not know is not_a_face.
 
@@ -53,7 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
         columns=list(VOTES),
     )
     name, classes = arguments.annotator, state.settings.classes
-    write_votes(state.candidate, name, with_votes(state.candidate, name, votes, classes))
+    merged = with_votes(state.candidate, name, votes, classes)
+    with together():
+        write_votes(state.candidate, name, merged)
     print(f"vote: {votes['label'].value_counts().to_dict()} by {name}")
     print(f"then: {next_step(read_state())}")
     return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 from faceloop.base.code import sha256_of
 from faceloop.base.errors import FaceloopError
 from faceloop.base.links import is_here
+from faceloop.commands.journal import sole_writer
 from faceloop.commands.release.contents import Contents, read_contents
 from faceloop.commands.release.croissant import write_croissant
 from faceloop.commands.release.data_card import data_card
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+@sole_writer("release")
 def run(arguments: argparse.Namespace) -> int:
     """Write DIR/dataset and DIR/model, whole or not at all; the same bytes for the same commit.
 
@@ -49,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise FaceloopError(f"{folder} is there already: name a new folder")
     partial = folder.with_name(f"{folder.name}.partial")
     if partial.exists():
-        raise FaceloopError(f"{partial} was left by a release that was cut short: delete it")
+        clear(partial)
     contents = read_contents()
     partial.mkdir(parents=True)
     try:
@@ -63,6 +65,17 @@ def run(arguments: argparse.Namespace) -> int:
         shutil.rmtree(partial, ignore_errors=True)
     say(contents, folder)
     return 0
+
+
+def clear(partial: Path) -> None:
+    """Take away what a release that was killed has left: faces, and nobody's to keep.
+
+    Raises:
+        FaceloopError: there is something else in it.
+    """
+    if not partial.is_dir() or {path.name for path in partial.iterdir()} - {"dataset", "model"}:
+        raise FaceloopError(f"{partial} is there, and no release wrote it: move it away")
+    shutil.rmtree(partial)
 
 
 def write_dataset(contents: Contents, folder: Path, arguments: argparse.Namespace) -> None:

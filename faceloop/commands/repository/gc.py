@@ -6,8 +6,10 @@ import shutil
 
 from faceloop.base.errors import FaceloopError
 from faceloop.commands.repository.dvc import run_dvc
-from faceloop.commands.repository.git import run_git
+from faceloop.commands.repository.git import ask_git, run_git
 from faceloop.faces.extracted import WORK_DIR
+
+REFS = ("HEAD", "--branches", "--tags", "--remotes")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,12 +24,13 @@ def run(arguments: argparse.Namespace) -> int:
     The faces that extract_faces keeps to go on from are freed too: they are in data/faces.
 
     Raises:
-        FaceloopError: this clone does not hold all commits, so it cannot know what they need.
+        FaceloopError: this clone does not hold all commits, or with --cloud cannot ask for them,
+            so it cannot know what they need.
     """
     if run_git("rev-parse", "--is-shallow-repository").strip() == "true":
         raise FaceloopError("this clone is shallow: git fetch --unshallow first")
     if arguments.cloud:
-        run_git("fetch", "--all", "--tags")  # others' branches need their data sets too
+        require_all_branches()
     words = ["gc", "--all-commits", *(["--cloud"] if arguments.cloud else [])]
     said = run_dvc(*words, *(["--force"] if arguments.yes else ["--dry"]))
     freed = sum(map(int, re.findall(r"^Removed (\d+) objects", said, flags=re.MULTILINE)))
@@ -38,3 +41,31 @@ def run(arguments: argparse.Namespace) -> int:
         shutil.rmtree(WORK_DIR, ignore_errors=True)
     print(f"gc: {size / 1e6:.1f} MB of finished extraction {done}")
     return 0
+
+
+def require_all_branches() -> None:
+    """Refuse to free what a branch or tag needs that other clones have pushed.
+
+    A clone of one branch, or one whose refspec is narrow, never fetches the others.
+
+    Raises:
+        FaceloopError: a git remote does not answer, or has a branch or tag that is not here.
+    """
+    for remote in run_git("remote").split():
+        try:
+            run_git("fetch", "--tags", remote)
+            held = run_git("ls-remote", "--heads", "--tags", remote)
+        except FaceloopError as error:
+            raise FaceloopError(
+                f"the git remote {remote} could not be asked what it holds, and what is not known "
+                f"here would be freed: {error}"
+            ) from error
+        for line in held.splitlines():
+            commit, name = line.split("\t")
+            # What `dvc gc --all-commits` goes through; of an object that is not here git says no.
+            reached = ask_git("rev-list", "-1", commit, "--not", *REFS)
+            if reached is None or reached.strip():
+                raise FaceloopError(
+                    f"{name} of {remote} is not here, and gc would free its data sets: "
+                    f"git fetch --tags {remote} '+refs/heads/*:refs/remotes/{remote}/*'"
+                )

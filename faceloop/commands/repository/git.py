@@ -7,7 +7,7 @@ from faceloop.base.errors import FaceloopError
 from faceloop.base.rounds import ROUND_PATTERN
 
 # What a round is made of, beside its code: what a roll-back restores.
-HISTORY = ("labels", "params.yaml", "dvc.lock", "metrics")
+HISTORY = ("labels", "data/sources", "params.yaml", "dvc.lock", "metrics")
 # A round that was finished again, after a correction or a roll-back, has its number behind.
 TAG_PATTERN = re.compile(rf"{ROUND_PATTERN.pattern}(\.\d+)?")
 

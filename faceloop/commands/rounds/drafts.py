@@ -21,6 +21,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from faceloop.base.errors import FaceloopError
 from faceloop.base.links import is_here
 from faceloop.base.tables import as_table
+from faceloop.commands.journal import sync_folder
 from faceloop.labels.columns import DAY_S, VOTES
 
 DRAFTS_DIR = Path(".work/labels")
@@ -94,7 +95,7 @@ class Draft:
         # A last line without its end was cut off by a crash, and was never acknowledged.
         whole, actions = _read(self.path)
         os.ftruncate(self._file, whole)
-        _fsync_folder(self.path.parent)
+        sync_folder(self.path.parent)
         self._actions = {one.action: one for one in actions}
 
     def append(self, actions: Sequence[Action]) -> None:
@@ -197,12 +198,3 @@ def _read(path: Path) -> tuple[int, list[Action]]:
                 f"{path}:{row}: this line is no answer; mend it by hand, or delete the line"
             ) from error
     return whole, actions
-
-
-def _fsync_folder(folder: Path) -> None:
-    """Make a new file's name as safe as its bytes."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

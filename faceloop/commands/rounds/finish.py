@@ -3,6 +3,7 @@
 import argparse
 
 from faceloop.base.errors import FaceloopError
+from faceloop.commands.journal import sole_writer
 from faceloop.commands.repository.dvc import run_dvc
 from faceloop.commands.repository.git import HISTORY, asks_git, round_tags, run_git
 from faceloop.commands.repository.verify import all_findings, commit_checks, remote_findings
@@ -16,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+@sole_writer("finish")
 def run(arguments: argparse.Namespace) -> int:
     """Verify, push data and run cache, see that nothing is missing there, tag; again is no harm.
 

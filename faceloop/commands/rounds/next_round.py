@@ -12,6 +12,7 @@ from faceloop.base.errors import FaceloopError
 from faceloop.base.randomness import generator
 from faceloop.base.rounds import next_round
 from faceloop.base.storage import QUEUE_DIR, read_csv, write_csv
+from faceloop.commands.journal import sole_writer, together
 from faceloop.commands.repository.dvc import run_dvc, stale_stages
 from faceloop.commands.rounds.dealing import deal_anew, deal_out
 from faceloop.commands.rounds.edit_params import edit_params
@@ -54,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+@sole_writer("next")
 def run(arguments: argparse.Namespace) -> int:
     """Move the loop on by one step, or say why it cannot."""
     state = read_state()
@@ -98,9 +100,10 @@ def open_round(state: State, anyway: bool = False) -> int:
     check_balance(state, anyway)
     name = next_round(state.candidate, new_batch=False) if len(state.queue) else state.candidate
     without_gain = state.gate.without_gain
-    freeze_queue(state, name)
-    if name != state.candidate:
-        edit_params(move_on(state.settings.rounds, name, without_gain=without_gain))
+    with together():
+        freeze_queue(state, name)
+        if name != state.candidate:
+            edit_params(move_on(state.settings.rounds, name, without_gain=without_gain))
     print(f"next: {len(state.drawn)} faces wait in {queue_path(name)}")
     print(f"then: git add -A && git commit -m 'Open {name}'; {next_step(read_state())}")
     return 0
@@ -142,7 +145,8 @@ def extend_round(state: State, size: int) -> int:
         )
     longer = extend(state.queue, read_reserve(name), size)
     new = deal_out(longer.iloc[len(state.queue) :], name, state)
-    write_queue(pd.concat([longer.iloc[: len(state.queue)], new]), name)
+    with together():
+        write_queue(pd.concat([longer.iloc[: len(state.queue)], new]), name)
     print(f"next: {size} validation faces more in {queue_path(name)}, {left - size} in reserve")
     print(f"then: {next_step(read_state())}")
     return 0
@@ -172,7 +176,8 @@ def open_batch(state: State, batch: str) -> int:
     changes: dict[str, Any] = {"batches": [*state.settings.batches, batch]}
     if name != state.candidate:
         changes |= move_on(state.settings.rounds, name, rejected)
-    edit_params(changes)
+    with together():
+        edit_params(changes)
     print(f"next: batch {batch} is the pool; round {name} opens on it")
     print("then: dvc repro, and after it: faceloop next")
     return 0

@@ -1,7 +1,6 @@
 """`faceloop start`: from the demo to a project of one's own."""
 
 import argparse
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +15,8 @@ from faceloop.base.storage import (
     METRICS_DIR,
     QUEUE_DIR,
 )
+from faceloop.commands.journal import sole_writer, together
+from faceloop.commands.repository.lock import LOCK
 from faceloop.commands.rounds.edit_params import edit_params
 from faceloop.commands.settings import read_settings
 from faceloop.faces.media import RAW_DIR
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+@sole_writer("start")
 def run(arguments: argparse.Namespace) -> int:
     """Take the demo's batch, labels, rounds and figures away and set the classes.
 
@@ -53,12 +55,12 @@ def run(arguments: argparse.Namespace) -> int:
         for path in annotator_files(name.name):
             if not path.stem.startswith("truth"):
                 raise FaceloopError(f"{path} holds a person's labels: move it away if it may go")
-    reset_params(arguments.classes)
     made = (DUPLICATES_DIR, EMBEDDINGS_DIR, FACES_DIR, LABELLED_DIR, METRICS_DIR, QUEUE_DIR)
-    for folder in (RAW_DIR / DEMO, *rounds, *made):
-        shutil.rmtree(folder, ignore_errors=True)
-    for path in (RAW_DIR / f"{DEMO}.truth.csv", Path("dvc.lock"), *Path("models").glob("*.*")):
-        path.unlink(missing_ok=True)
+    files = (RAW_DIR / f"{DEMO}.truth.csv", LOCK, *Path("models").glob("*.*"))
+    with together() as changes:
+        reset_params(arguments.classes)
+        for path in (RAW_DIR / DEMO, *rounds, *made, *files):
+            changes.remove(path)
     print(f"start: classes {', '.join(arguments.classes)}; no batch, no label")
     print("then: put photos and videos in data/raw/NAME/, and: faceloop next --batch NAME")
     return 0

@@ -3,6 +3,7 @@
 import argparse
 
 from faceloop.balance.balance_figures import BalanceFigures
+from faceloop.commands.repository.rollback import DROP, cut_off
 from faceloop.commands.rounds.figure_lines import balance_line, read_figures, shadow_line
 from faceloop.commands.rounds.state import State, next_step, read_state, told
 from faceloop.evaluation.evaluation_figures import ShadowFigures
@@ -14,6 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print round, labels, verdict, pool and the next thing to type."""
+    if tag := cut_off():
+        print(f"{'next':<9}faceloop rollback {tag}: it was cut off; or, to drop it: {DROP}")
+        return 0
     state = read_state()
     for name, line in describe(state):
         print(f"{name:<9}{line}")
