@@ -175,7 +175,7 @@ def test_a_roll_back_removes_what_the_stages_made_and_nothing_else_that_the_lock
     Path("dvc.lock").write_text("{}")
     Path("metrics").mkdir()
     Path("metrics/gate.json").write_text("{}")
-    Path(".gitignore").write_text("/data/\n/models/\n")
+    Path(".gitignore").write_text("/data/\n/models/\n/.work/\n")
     commit("The stages", o01_i00="b,none")
     sh("git tag -f o00-i00", repository)
     for name in (*MADE, *NOT_MADE):

@@ -1,7 +1,4 @@
-"""Files that came with the project: what lies there itself, never what a link leads to.
-
-Whoever sends a pull request can send a link, and what it leads to is this machine's.
-"""
+"""Files that came with the project, never links: what those lead to is this machine's alone."""
 
 from pathlib import Path
 

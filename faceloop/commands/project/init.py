@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise FaceloopError(f"{folder} holds something already: name a new folder")
     was_there = folder.is_dir()
     try:
-        lay(folder)
+        lay_project(folder)
         with chdir(folder):
             reset_params(arguments.classes)
             run_git("init", "--quiet")
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def lay(folder: Path) -> None:
+def lay_project(folder: Path) -> None:
     """Copy what makes a project into a folder: what faceloop's repository has too, and its own."""
     shared = SHARED if SHARED.is_dir() else CLONE
     for pattern in (SHARED.parent / "shared.txt").read_text(encoding="utf-8").split():
