@@ -1,8 +1,10 @@
 """Photos and videos that strangers made: read upright, or refused with the reason."""
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from faceloop.base.errors import FaceloopError
 from faceloop.faces.batch_files import list_sources
 from faceloop.faces.media import Picture, Unreadable, read_photo, read_pictures
 
+DATA = Path(__file__).parent / "data"
 RED, GREEN, BLUE = (250, 10, 10), (10, 250, 10), (10, 10, 250)
 
 
@@ -38,7 +41,29 @@ def reason(path: Path, max_megapixels: float = 100) -> str:
     return str(error.value)
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "jpeg", "JPG", "png", "webp", "bmp", "tif", "tiff"])
+@pytest.mark.parametrize("shapes", [[(16, 16), (64, 48)], [(64, 48), (64, 48)]])
+def test_the_stream_that_shows_most_is_read(tmp_path: Path, shapes: list[tuple[int, int]]) -> None:
+    path, rng = tmp_path / "two.mkv", np.random.default_rng(3)
+    with av.open(path.as_posix(), "w") as container:
+        streams = [container.add_stream("mpeg4", rate=10) for _ in shapes]
+        for stream, (width, height) in zip(streams, shapes, strict=True):
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for _ in range(5):
+            for stream, brightest in zip(streams, (1, 255), strict=True):
+                pixels = rng.integers(0, brightest, (stream.height, stream.width, 3))
+                frame = av.VideoFrame.from_ndarray(pixels.astype(np.uint8), format="rgb24")
+                container.mux(stream.encode(frame))
+        for stream in streams:
+            container.mux(stream.encode())
+    found = [one.image for one in read_pictures(path, 10, 100)]
+    assert len(found) == 5 and {one.size for one in found} == {(64, 48)}
+    assert min(np.asarray(one).mean() for one in found) > 50
+
+
+@pytest.mark.parametrize(
+    "suffix",
+    ["jpg", "jpeg", "JPG", "png", "webp", "bmp", "tif", "tiff", "gif", "avif", "jp2", "mpo"],
+)
 def test_photos_of_every_kind_are_read(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"photo.{suffix}"
     quarters().save(path)
@@ -343,3 +368,162 @@ def test_a_missing_batch_and_an_empty_one_are_refused(project: Any) -> None:
 def test_a_digest_is_of_the_bytes_alone(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     assert sha256_of(tmp_path / "a").startswith("ba7816bf8f01cfea")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("a.heic", "JPEG"), ("a.jpg", "AVIF"), ("a.tif", "GIF")]
+)
+def test_a_photo_is_known_by_its_content(tmp_path: Path, name: str, kind: str) -> None:
+    quarters().save(tmp_path / name, kind)
+    assert is_like(read_photo(tmp_path / name, 100), 0.2, 0.2, RED)
+
+
+def test_heic_is_read(tmp_path: Path) -> None:
+    photo = read_photo(DATA / "quarters.heic", 100)
+    assert photo.size == (80, 60) and is_like(photo, 0.8, 0.2, GREEN)
+
+
+@pytest.mark.parametrize("field", [(0x010F, 7), (0x0128, b"text"), (0x011A, "odd"), (0x9003, 3)])
+def test_odd_exif_costs_nothing_and_the_orientation_is_kept(
+    tmp_path: Path, field: tuple[int, Any]
+) -> None:
+    tag, value = field
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = bytearray(exif.tobytes())
+    entry = struct.pack(">HHII", tag, 5 if isinstance(value, int) else 2, 1, 8)
+    at = data.index(b"MM\x00*") + 8
+    (n,) = struct.unpack_from(">H", data, at)
+    data[at : at + 2] = struct.pack(">H", n + 1)
+    data[at + 2 + 12 * n : at + 2 + 12 * n] = entry
+    quarters((60, 80)).save(tmp_path / "odd.jpg", exif=bytes(data))
+    photo = read_photo(tmp_path / "odd.jpg", 100)
+    assert photo.size == (80, 60) and is_like(photo, 0.8, 0.2, RED)
+
+
+def test_whatever_a_decoder_raises_costs_its_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quarters().save(tmp_path / "photo.png")
+    for error in (AttributeError("x has no y"), ZeroDivisionError("by zero"), MemoryError()):
+
+        def fail(*_: Any, error: BaseException = error) -> None:
+            raise error
+
+        monkeypatch.setattr(Image.Image, "convert", fail)
+        assert reason(tmp_path / "photo.png").startswith("damaged photo: ")
+
+
+def test_a_photo_without_its_end_is_used_and_noted(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 255, (400, 300, 3), dtype=np.uint8)).save(tmp_path / "a.jpg")
+    whole = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(whole[: len(whole) * 97 // 100])
+    notes: list[str] = []
+    assert read_photo(tmp_path / "a.jpg", 100, notes.append).size == (300, 400)
+    (note,) = notes
+    assert re.fullmatch(r"its end is cut off, about row (3[6-9]\d|400) of 400", note)
+    (tmp_path / "a.jpg").write_bytes(whole[: len(whole) // 2])
+    assert reason(tmp_path / "a.jpg").startswith("damaged photo: image file is truncated")
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+def test_fewer_bits_in_sixteen_are_not_black(tmp_path: Path, bits: int) -> None:
+    ramp = np.tile(np.linspace(0, 2**bits - 1, 64), (8, 1)).astype(np.uint16)
+    Image.fromarray(ramp).save(tmp_path / "deep.tif")
+    found = np.asarray(read_photo(tmp_path / "deep.tif", 100))[0, :, 0]
+    np.testing.assert_array_equal(found, ramp[0] >> (bits - 8))
+
+
+@pytest.mark.parametrize("white", [1.0, 200.0, 1e6])
+def test_float_pixels_are_not_black(tmp_path: Path, white: float) -> None:
+    ramp = np.tile(np.linspace(0, white, 64), (8, 1)).astype(np.float32)
+    ramp[0, 0] = np.nan
+    Image.fromarray(ramp).save(tmp_path / "float.tif")
+    found = np.asarray(read_photo(tmp_path / "float.tif", 100))[1, :, 0]
+    assert found[0] == 0 and found[-1] >= 200 and (np.diff(found.astype(int)) >= 0).all()
+
+
+def test_further_pages_are_noted(tmp_path: Path) -> None:
+    quarters().save(tmp_path / "pages.tif", save_all=True, append_images=[quarters(), quarters()])
+    notes: list[str] = []
+    assert len(list(read_pictures(tmp_path / "pages.tif", 2, 100, notes.append))) == 1
+    assert notes == ["only the first of its pictures is used: it holds 3"]
+
+
+def film(path: Path, shades: list[int], size: tuple[int, int] = (64, 48), **settings: Any) -> None:
+    """Write a video of grey frames, 10 a second."""
+    with av.open(path.as_posix(), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        for name, value in settings.items():
+            setattr(stream.codec_context, name, value)
+        for shade in shades:
+            grey = np.full((size[1], size[0], 3), shade, dtype=np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def test_recordings_that_were_joined_are_both_read(tmp_path: Path) -> None:
+    film(tmp_path / "one.ts", [40] * 20)
+    film(tmp_path / "two.ts", [200] * 20)
+    joined = (tmp_path / "one.ts").read_bytes() + (tmp_path / "two.ts").read_bytes()
+    (tmp_path / "joined.ts").write_bytes(joined)
+    found = list(read_pictures(tmp_path / "joined.ts", 2, 100))
+    shades = [np.asarray(one.image).mean() for one in found]
+    assert len(found) == 8 and max(shades[:4]) < 60 and min(shades[4:]) > 180
+    times = [one.time_s for one in found if one.time_s is not None]
+    assert times == sorted(times) and 3 < times[-1] - times[0] < 4
+
+
+def test_around_a_bad_packet_the_video_is_read_and_the_gap_is_noted(tmp_path: Path) -> None:
+    path = tmp_path / "film.avi"
+    film(path, [40] * 15 + [200] * 15, gop_size=5)
+    data = bytearray(path.read_bytes())
+    places = [at for at in range(len(data)) if data[at : at + 4] == b"00dc"]
+    size = int.from_bytes(data[places[12] + 4 : places[12] + 8], "little")
+    data[places[12] + 8 : places[12] + 8 + size] = bytes(size)  # no frame begins so
+    path.write_bytes(data)
+    notes: list[str] = []
+    found = list(read_pictures(path, 10, 100, notes.append))
+    assert 25 <= len(found) < 30
+    (note,) = notes
+    assert re.fullmatch(r"damaged at 1\.\d s: 0\.\d\d s of it cannot be read", note)
+
+
+def test_pixels_that_are_not_square_are_made_so(tmp_path: Path) -> None:
+    film(tmp_path / "wide.mkv", [90] * 5, sample_aspect_ratio=Fraction(2, 1))
+    assert {one.image.size for one in read_pictures(tmp_path / "wide.mkv", 10, 100)} == {(128, 48)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "JPEG2000"])
+def test_no_fuzzed_photo_ends_a_batch(tmp_path: Path, kind: str) -> None:
+    quarters().save(tmp_path / "photo.jpg", kind)
+    survive(tmp_path / "photo.jpg", times=100)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "avi"])
+def test_no_fuzzed_video_ends_a_batch(tmp_path: Path, suffix: str) -> None:
+    film(tmp_path / f"film.{suffix}", list(range(0, 200, 10)), gop_size=5)
+    survive(tmp_path / f"film.{suffix}", times=30)
+
+
+def survive(path: Path, times: int) -> None:
+    """Read a file with some of its bytes changed, cut off or taken out, so many times."""
+    whole, rng = path.read_bytes(), np.random.default_rng(7)
+    for _ in range(times):
+        data = bytearray(whole)
+        for at in rng.integers(0, len(data), rng.integers(1, 12)):
+            data[at] = rng.integers(256)
+        if rng.random() < 0.3:
+            data = data[: rng.integers(1, len(data))]
+        if rng.random() < 0.2:
+            at = rng.integers(len(data))
+            del data[at : at + 20]
+        path.write_bytes(data)
+        try:
+            list(read_pictures(path, 5, 1))
+        except Unreadable as error:
+            assert str(error)

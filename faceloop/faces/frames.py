@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 from PIL import Image
 
-from faceloop.faces.media import OPEN_VIDEO, Unreadable, check_size, upright
+from faceloop.faces.media import OPEN_VIDEO, Unreadable, best_stream, check_size, upright
 
 
 def read_frame(path: Path, time_s: float, max_megapixels: float) -> Image.Image:
@@ -17,8 +17,7 @@ def read_frame(path: Path, time_s: float, max_megapixels: float) -> Image.Image:
     """
     try:
         with av.open(path.as_posix(), metadata_errors="replace", options=OPEN_VIDEO) as container:
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
+            stream = best_stream(container)
             check_size(stream.width, stream.height, max_megapixels)
             half_frame_s = 0.5 / float(stream.average_rate or 25)
             # To the key frame before; frames of a video that starts late keep their own times.
@@ -28,7 +27,7 @@ def read_frame(path: Path, time_s: float, max_megapixels: float) -> Image.Image:
                 if late_s > half_frame_s:
                     break
                 if late_s >= -half_frame_s:
-                    return upright(frame)
-    except (av.FFmpegError, OSError, IndexError) as error:
+                    return upright(frame, stream)
+    except (av.FFmpegError, OSError) as error:
         raise Unreadable(f"{path}: {error}") from error
     raise Unreadable(f"{path}: no frame at {time_s:.3f} s")

@@ -22,7 +22,14 @@ from faceloop.crops.packs import encode_crop
 from faceloop.faces.batch_files import source_name
 from faceloop.faces.extracted import WORK_DIR, Crops, read_extracted, read_rejected, writing
 from faceloop.faces.face import REJECTED, in_batch
-from faceloop.faces.media import RAW_DIR, VIDEO_SUFFIXES, Picture, Unreadable, read_pictures
+from faceloop.faces.media import (
+    RAW_DIR,
+    VIDEO_SUFFIXES,
+    Note,
+    Picture,
+    Unreadable,
+    read_pictures,
+)
 from faceloop.faces.params import ExtractFaces
 from faceloop.workers.ahead import map_ahead
 from faceloop.workers.local import still_alive
@@ -33,7 +40,7 @@ if TYPE_CHECKING:  # torch takes seconds to import, and only workers need it
 
 PRELOAD = ("faceloop.faces.extraction", "faceloop.weights.loading")  # what workers are forked with
 CODE = ("base", "crops", "faces", "weights")  # packages that decide what is found
-PACKAGES = ("av", "facenet-pytorch", "numpy", "pillow", "torch", "torchvision")
+PACKAGES = ("av", "facenet-pytorch", "numpy", "pi-heif", "pillow", "torch", "torchvision")
 PLACED = {**FOUND, "folder": "int64", "at": "int64", "bytes": "int64"}
 # Params that decide nothing: how long a file is waited for, and of a photo what is about frames.
 # Nor is `device` in the key, for `auto` is another on another machine.
@@ -92,7 +99,7 @@ def extract_source(source: Source, settings: ExtractFaces, device: str, threads:
     """
     with writing(folder_of(source, settings)) as writer:
         try:
-            for found in _faces_of(source, settings, device, threads):
+            for found in _faces_of(source, settings, device, threads, writer.reject):
                 if isinstance(found, str):
                     writer.reject(found)
                 else:
@@ -104,13 +111,13 @@ def extract_source(source: Source, settings: ExtractFaces, device: str, threads:
 
 
 def _faces_of(
-    source: Source, settings: ExtractFaces, device: str, threads: int
+    source: Source, settings: ExtractFaces, device: str, threads: int, note: Note
 ) -> "Iterator[FoundFace | str]":
     """Read, look, cut: pictures are read on this thread and looked at on others."""
     from faceloop.faces.extraction import find_faces, look
 
     looking = partial(look, mtcnn=_detector(settings.min_face_px, device), settings=settings)
-    looked = map_ahead(looking, _while_alive(source, settings), threads)
+    looked = map_ahead(looking, _while_alive(source, settings, note), threads)
     return find_faces(looked, source.digest, settings, settings.faces_per_track)
 
 
@@ -122,9 +129,11 @@ def _detector(min_face_px: int, device: str) -> "Mtcnn":
     return load_mtcnn(min_face_px, pick_device(device))
 
 
-def _while_alive(source: Source, settings: ExtractFaces) -> Iterator[Picture]:
+def _while_alive(source: Source, settings: ExtractFaces, note: Note) -> Iterator[Picture]:
     still_alive(settings.stall_seconds)
-    for picture in read_pictures(source.path, settings.frames_per_second, settings.max_megapixels):
+    for picture in read_pictures(
+        source.path, settings.frames_per_second, settings.max_megapixels, note
+    ):
         still_alive(settings.stall_seconds)
         yield picture
     still_alive(settings.stall_seconds)
