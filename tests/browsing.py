@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 GUARD_MS = 120
+LOOK_MS = 1100  # a page of the grid is looked at so long, or the page asks back
 
 
 def ready(page: Any) -> None:
@@ -15,6 +16,8 @@ def ready(page: Any) -> None:
 def press(page: Any, *keys: str) -> None:
     for key in keys:
         ready(page)
+        if key == "Enter":
+            page.clock.run_for(LOOK_MS)
         page.keyboard.press(key)
 
 

@@ -258,7 +258,7 @@ def test_the_grid_answers_all_but_the_exceptions(project: Path, open_page: Any) 
         page.locator("#tiles button").nth(5).click()
         page.locator("#tiles button").nth(5).click()  # taken back
         assert page.locator("#verdict").text_content() == "31 are glasses, 1 for later"
-        page.keyboard.press("Enter")
+        press(page, "Enter")
         ready(page)
         saved(page)
         (line,) = draft_lines(project, "ana")
@@ -282,7 +282,7 @@ def test_the_grid_by_keyboard_alone(project: Path, open_page: Any) -> None:
         page.keyboard.press("Tab")
         page.keyboard.press(" ")  # marks the second
         assert page.locator("#verdict").text_content() == "31 are none, 1 for later"
-        page.keyboard.press("Enter")  # commits, though a face has the focus
+        press(page, "Enter")  # commits, though a face has the focus
         saved(page)
         ready(page)
         assert page.locator("#count").text_content() == "31 of 60"

@@ -23,6 +23,7 @@ VOTES = {
     "labelled_at": "str",
     "seconds": "float64",
     "mode": "str",
+    "note": "str",
 }
 # The same, of several rounds and people.
 QUEUED = {**ASKED, "round": "str"}

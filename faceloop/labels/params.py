@@ -11,7 +11,7 @@ from faceloop.statistics.params import Intervals
 
 RESERVED_LABELS = ("unsure", "not_a_face", "unresolved")
 # Keys of the page that answer or do something else than a class; Space is one of them too.
-RESERVED_KEYS = "uxsg?/0"
+RESERVED_KEYS = "uxsg?/.0"
 NO_ANNOTATORS = ("queue", "reserve", "adjudication")  # files beside the annotators'
 TRUTH = "truth"  # names that begin so are of truth tables: nobody takes them for a person
 

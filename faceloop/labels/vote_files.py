@@ -161,7 +161,7 @@ def read_vote_file(path: Path, faces: set[str], classes: Sequence[str]) -> pd.Da
         raise FaceloopError(
             f"{where}: seconds {told.iloc[at]!r}; write a number from 0 on, or nothing"
         )
-    return as_table(table.fillna({"labelled_at": "", "mode": ""}), VOTES).assign(
+    return as_table(table.fillna({"labelled_at": "", "mode": "", "note": ""}), VOTES).assign(
         annotator=path.stem
     )
 
@@ -300,8 +300,10 @@ def with_votes(
 
 
 def write_votes(round_name: str, annotator: str, votes: pd.DataFrame) -> None:
-    """Write a person's votes of a round, whole or not at all."""
-    write_csv(as_on_disk(as_table(votes, VOTES)), votes_path(round_name, annotator))
+    """Write a person's votes of a round, whole or not at all; a column of notes if there is one."""
+    table = as_table(votes, VOTES).fillna({"note": ""})
+    shown = table if table["note"].any() else table.drop(columns="note")
+    write_csv(as_on_disk(shown), votes_path(round_name, annotator))
 
 
 def votes_path(round_name: str, annotator: str) -> Path:

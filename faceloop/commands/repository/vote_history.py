@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -76,8 +77,12 @@ def bent(before: str, now: str, path: Path, is_open: bool) -> str:
 
 
 def rows_of(text: str) -> list[str]:
-    """Return a CSV's rows; line ends, blank rows and trailing commas count for nothing."""
-    rows = (line.rstrip(", \t") for line in text.removeprefix("\ufeff").splitlines())
+    """Return a CSV's rows; line ends, blank rows and trailing commas count for nothing.
+
+    Nor does a column of notes that the file did not have before: a person's first note adds it.
+    """
+    lines = text.removeprefix("\ufeff").splitlines()
+    rows = [re.sub(r",mode,note$", ",mode", line.rstrip(", \t")) for line in lines]
     return [row for row in rows if row]
 
 

@@ -171,7 +171,7 @@ def read_draft(round_name: str, annotator: str) -> pd.DataFrame:
             row["asked_id"] = answer.face_id
             votes.pop(answer.face_id, None)
             votes[answer.face_id] = row
-    return as_table(list(votes.values()), {**VOTES, "note": "str"})
+    return as_table(list(votes.values()), VOTES)
 
 
 def standing(actions: Iterable[Action]) -> list[Action]:

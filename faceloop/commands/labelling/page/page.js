@@ -3,6 +3,8 @@
 const GUARD_MS = 120; // a key this soon after a new picture was meant for the one before
 const AHEAD = 12; // crops loaded before they are asked for
 const TILES = 32; // faces a page of the grid
+const LOOK_MS = 32; // a face; a page of the grid that is confirmed sooner is asked about again
+const MANY = 9; // classes; more scroll beside the face, and typing finds one
 const TIMEOUT_MS = 10_000;
 const LONGEST_SECONDS = 60; // a longer look was a break, and says nothing of the pace
 
@@ -23,6 +25,7 @@ let proposed = null; // the label of the grid's page
 let tiles = []; // faces of the grid's page
 let shownAt = Infinity; // when the picture could be seen
 let actions = 0;
+let hasKeys = localStorage.getItem("keys") !== "off"; // of one character; the others stay
 
 async function load() {
   const reply = await fetch("task");
@@ -142,7 +145,7 @@ function show(said) {
   $("many").hidden = !inGrid;
   $("done").hidden = waiting.length > 0;
   $("grid").setAttribute("aria-pressed", inGrid);
-  $("skip").disabled = $("source").disabled = inGrid || !waiting.length;
+  $("skip").disabled = $("source").disabled = $("remarks").disabled = inGrid || !waiting.length;
   $("grid").disabled = !waiting.length;
   $("undo").disabled = !history.length;
   showSource(false);
@@ -152,6 +155,8 @@ function show(said) {
   if (inGrid) layTiles();
   else if (task.sides && waiting.length) laySides(task.sides[waiting[0]]);
   $("note").value = notes.get(waiting[0]) ?? "";
+  $("remark").hidden = !task.sides && !$("note").value;
+  find("");
   if (!inGrid) $("picture").replaceChildren(...waiting.slice(0, 1).map(picture));
   appear(inGrid ? tiles : waiting.slice(0, 1));
   const near = inGrid ? gridFaces(2 * TILES) : waiting.slice(0, AHEAD);
@@ -189,14 +194,61 @@ function tellProgress(said) {
   $("spoken").textContent = `${said}. ${waiting.length} left.`;
 }
 
+// The source, over the page: nothing behind it takes a key
+
 function showSource(is) {
-  $("context").hidden = !is || inGrid || !waiting.length;
-  $("context").replaceChildren();
-  if ($("context").hidden) return;
+  if (!is || inGrid || !waiting.length) return $("context").close();
+  if ($("context").open) return;
   const alt = "The photo or frame, with a box around the face";
   const image = make("img", { src: `sources/${waiting[0]}.jpg`, alt });
   image.onerror = () => image.replaceWith("The source is not here, or damaged: try 'dvc pull'.");
-  $("context").append(image);
+  $("zoom").value = 1;
+  $("brightness").value = 100;
+  $("photo").replaceChildren(image);
+  look();
+  $("context").showModal();
+}
+
+function look() {
+  const photo = $("photo");
+  for (const id of ["zoom", "brightness"]) photo.style.setProperty(`--${id}`, $(id).value);
+  photo.scrollTo((photo.scrollWidth - photo.clientWidth) / 2, (photo.scrollHeight - photo.clientHeight) / 2);
+}
+
+const steps = { "+": ["zoom", 1], "=": ["zoom", 1], "-": ["zoom", -1] };
+Object.assign(steps, { ArrowUp: ["brightness", 1], ArrowDown: ["brightness", -1] });
+
+function lookCloser(event) {
+  const [id, step] = (!event.target.matches("input") && steps[event.key]) || [];
+  if (id || (event.key === " " && !event.target.matches("button"))) event.preventDefault();
+  if (!id) return;
+  $(id).stepUp(step);
+  look();
+}
+
+// Finding a class by typing a part of it
+
+function find(text) {
+  const sought = text.trim().toLowerCase();
+  const buttons = [...$("labels").querySelectorAll("button")];
+  for (const button of buttons) {
+    const found = button.lastChild.textContent.toLowerCase().includes(sought);
+    button.hidden = !found;
+    button.classList.remove("hit");
+  }
+  const first = sought && buttons.find((button) => !button.hidden);
+  if (first) first.classList.add("hit");
+  if (!sought) $("find").value = "";
+  return first;
+}
+
+function seek(event) {
+  if (event.key === "Escape") find("");
+  else if (event.key !== "Enter") return;
+  const found = event.key === "Enter" && find($("find").value);
+  event.preventDefault();
+  $("find").blur();
+  if (found) answer(task.labels.find((label) => label.label === found.value), event.timeStamp);
 }
 
 // Settling a conflict: what people said first, in no order that means anything
@@ -247,6 +299,7 @@ function propose(label) {
 
 function commit(at) {
   if (isEarly(at) || !inGrid || !proposed) return;
+  if (at - shownAt < LOOK_MS * tiles.length) return askBack(at);
   const out = tiles.filter(isMarked);
   const taken = tiles.filter((face) => !out.includes(face));
   const seconds = secondsOf(at, tiles.length);
@@ -255,6 +308,12 @@ function commit(at) {
   const answers = taken.map((face) => ({ face_id: face, label: proposed.label, seconds }));
   if (taken.length) record("grid", answers);
   show(`${taken.length} ${proposed.title}`);
+}
+
+function askBack(at) {
+  const faces = `${tiles.length} faces in ${((at - shownAt) / 1000).toFixed(1)} s`;
+  $("verdict").textContent = `${faces}? Look again, then confirm`;
+  $("spoken").textContent = $("verdict").textContent;
 }
 
 function toggleGrid() {
@@ -267,38 +326,68 @@ function toggleGrid() {
 
 // Keys, buttons, start
 
+$("search").hidden = task.labels.length - 2 <= MANY + Boolean(task.sides);
+
+function remark() {
+  if (inGrid || !waiting.length) return;
+  $("remark").hidden = false;
+  $("note").focus();
+}
+
+function tellKeys() {
+  localStorage.setItem("keys", hasKeys ? "on" : "off");
+  document.body.classList.toggle("keyless", !hasKeys);
+  $("shortcuts").setAttribute("aria-pressed", hasKeys);
+  $("shortcuts").textContent = hasKeys ? "keys on" : "keys off";
+}
+
 const tools = { undo, skip, commit, retry, grid: toggleGrid, help: () => $("guidelines").showModal() };
 const keys = new Map([["s", skip], ["g", toggleGrid], ["?", tools.help], ["Backspace", undo]]);
-keys.set("Enter", commit).set("Escape", () => showSource(false));
-if (task.sides) keys.set("/", () => $("note").focus());
+keys.set("Enter", commit).set("/", remark);
+if (!$("search").hidden) keys.set(".", () => $("find").focus());
 for (const label of task.labels) keys.set(label.key, (at) => answer(label, at));
+keys.delete(""); // of labels beyond the keys
 for (const [id, tool] of Object.entries(tools)) $(id).onclick = (event) => tool(event.timeStamp);
+$("remarks").onclick = remark;
+$("shortcuts").onclick = () => tellKeys((hasKeys = !hasKeys));
 $("note").oninput = () => notes.set(waiting[0], $("note").value);
+$("find").oninput = () => find($("find").value);
+$("find").onkeydown = seek;
+$("zoom").oninput = $("brightness").oninput = look;
+$("context").onkeydown = lookCloser;
 $("source").onclick = () => showSource(true);
-$("context").onclick = () => showSource(false);
+$("photo").onclick = () => showSource(false);
 
 function keyOf(event) {
   const typed = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const digit = /^(?:Digit|Numpad)([0-9])$/.exec(event.code)?.[1]; // whatever shift or num lock say
-  return keys.has(typed) ? typed : (digit ?? typed);
+  const [, digit, letter] = /^(?:(?:Digit|Numpad)([0-9])|Key([A-Z]))$/.exec(event.code) ?? [];
+  if (keys.has(typed)) return typed;
+  if (digit) return digit; // whatever shift or num lock say
+  // Where a key types no Latin letter, or an input method takes it, its place counts.
+  const isForeign = typed > "\x7f" || ["Process", "Unidentified", "Dead"].includes(typed);
+  const sign = { Slash: event.shiftKey ? "?" : "/", Period: "." }[event.code];
+  return isForeign ? (letter?.toLowerCase() ?? sign ?? typed) : typed;
 }
 
 document.addEventListener("keydown", (event) => {
   if (event.target === $("note")) return ["Enter", "Escape"].includes(event.key) && event.target.blur();
+  if (event.target.matches("input")) return;
   const own = event.target.closest("#tiles") ? [" "] : [" ", "Enter"]; // keys of a focused button
   const onButton = event.target.matches("button:focus-visible") && own.includes(event.key);
   if (event.ctrlKey || event.metaKey || event.altKey || onButton) return;
   const key = keyOf(event);
-  if (document.querySelector("dialog[open]") || (key !== " " && !keys.has(key))) return;
+  if (document.querySelector("dialog[open]")) return;
+  if (!hasKeys && key.length === 1) return key !== " " && !$("search").hidden && $("find").focus();
+  if (key !== " " && !keys.has(key)) return;
   event.preventDefault();
   if (event.repeat) return;
   if (key === " ") showSource(true);
   else keys.get(key)(event.timeStamp);
 });
-document.addEventListener("keyup", (event) => event.key === " " && showSource(false));
+document.addEventListener("keyup", (event) => event.key === " " && hasKeys && showSource(false));
 // A button that was clicked must not take the next key: the keys are the page's.
 document.addEventListener("click", (event) => {
-  if (event.detail && event.target !== $("note")) document.activeElement.blur();
+  if (event.detail && !event.target.closest("input, label, dialog")) document.activeElement.blur();
 });
 window.addEventListener("blur", () => showSource(false));
 window.addEventListener("beforeunload", (event) => unsaved.length && event.preventDefault());
@@ -323,9 +412,11 @@ $("submit").textContent = `faceloop submit --as ${task.annotator}`;
 $("progress").max = task.total;
 $("grid").hidden = !task.grid || Boolean(task.proposed);
 $("classes").hidden = Boolean(task.proposed);
-$("disagree").hidden = $("remark").hidden = !task.sides;
+$("disagree").hidden = !task.sides;
+$("one").classList.toggle("beside", !$("search").hidden);
 $("text").append(...task.guidelines.map(block));
 for (const id of ["labels", "classes"]) $(id).append(...task.labels.map(labelButton));
 $("labels").children[task.labels.length - 2].before(make("i", { className: "break" }));
+tellKeys();
 tellSaved();
 show("Ready");
