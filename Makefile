@@ -49,6 +49,7 @@ benchmark: $(VENV)/.all
 	python -m benchmarks.embedding
 	python -m benchmarks.duplicates
 	python -m benchmarks.round
+	python -m benchmarks.kills
 	python -m benchmarks.pool
 
 $(VENV)/.run: requirements.lock pyproject.toml

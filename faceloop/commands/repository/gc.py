@@ -3,10 +3,13 @@
 import argparse
 import re
 import shutil
+from pathlib import Path
 
 from faceloop.base.errors import FaceloopError
 from faceloop.commands.repository.dvc import run_dvc
+from faceloop.commands.journal import LEFT
 from faceloop.commands.repository.git import ask_git, run_git
+from faceloop.commands.repository.lock import MADE_IN
 from faceloop.faces.extracted import WORK_DIR
 
 REFS = ("HEAD", "--branches", "--tags", "--remotes")
@@ -21,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Free, or say what would be freed: data sets that no branch, tag or commit names.
 
-    The faces that extract_faces keeps to go on from are freed too: they are in data/faces.
+    The faces that extract_faces keeps to go on from are freed too, as they are in data/faces, and
+    so is what killed stages have left: run it while none runs.
 
     Raises:
         FaceloopError: this clone does not hold all commits, or with --cloud cannot ask for them,
@@ -36,10 +40,14 @@ def run(arguments: argparse.Namespace) -> int:
     freed = sum(map(int, re.findall(r"^Removed (\d+) objects", said, flags=re.MULTILINE)))
     done = "are freed" if arguments.yes else "would be freed; to free them: add --yes"
     print(f"gc: {freed} objects that no commit names {done}")
-    size = sum(path.stat().st_size for path in WORK_DIR.rglob("*") if path.is_file())
+    left = [path for folder in (*MADE_IN, "metrics") for path in Path(folder).rglob(LEFT)]
+    finished = [path for path in WORK_DIR.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in (*finished, *left))
     if arguments.yes:
         shutil.rmtree(WORK_DIR, ignore_errors=True)
-    print(f"gc: {size / 1e6:.1f} MB of finished extraction {done}")
+        for path in left:
+            path.unlink()
+    print(f"gc: {size / 1e6:.1f} MB of finished extraction and of what killed stages left {done}")
     return 0
 
 
