@@ -19,6 +19,7 @@ from faceloop.commands.rounds.edit_params import edit_params
 from faceloop.commands.settings import read_settings
 from faceloop.faces.media import RAW_DIR
 from faceloop.labels.vote_files import LABELS_DIR, annotator_files
+from faceloop.pool.reading import JURY_DIR
 
 DEMO = "demo"
 
@@ -61,8 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
         }
 
     edit_params(reset)
-    made = (DUPLICATES_DIR, EMBEDDINGS_DIR, FACES_DIR, LABELLED_DIR, METRICS_DIR, QUEUE_DIR)
-    for folder in (RAW_DIR / DEMO, *rounds, *made):
+    made = (DUPLICATES_DIR, EMBEDDINGS_DIR, FACES_DIR, JURY_DIR, LABELLED_DIR, QUEUE_DIR)
+    for folder in (RAW_DIR / DEMO, *rounds, *made, METRICS_DIR):
         shutil.rmtree(folder, ignore_errors=True)
     for path in (RAW_DIR / f"{DEMO}.truth.csv", Path("dvc.lock"), *Path("models").glob("*.*")):
         path.unlink(missing_ok=True)
