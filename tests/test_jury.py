@@ -9,6 +9,8 @@ from test_sampling_stages import groups_of, sample
 
 from faceloop.base.errors import FaceloopError
 from faceloop.base.storage import QUEUE_DIR, read_csv
+from faceloop.base.tables import as_table
+from faceloop.crops.face_table import read_batch
 from faceloop.pool.open_faces import waits_to_judge
 from faceloop.pool.queue import QUEUE
 from faceloop.pool.reading import JURY_DIR, read_jury
@@ -49,9 +51,8 @@ def test_a_round_takes_an_eighth_of_the_lots_or_what_it_needs() -> None:
 
 
 def test_clusters_of_many_are_those_of_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    points = np.random.default_rng(0).normal(size=(90, 4)) + np.repeat(
-        np.eye(3, 4) * 50, 30, axis=0
-    )
+    points = np.random.default_rng(0).normal(size=(90, 4))
+    points += np.repeat(np.eye(3, 4) * 50, 30, axis=0)
     monkeypatch.setattr("faceloop.sampling.jury.AT_A_TIME", 7)
     monkeypatch.setattr("faceloop.sampling.jury.CLUSTERS", 3)
     monkeypatch.setattr("faceloop.sampling.jury.MOST_CLUSTERED", 40)
@@ -75,34 +76,24 @@ def test_lots_wait_behind_the_last_that_was_drawn_from() -> None:
 
 
 def test_nothing_is_picked_from_the_jury_in_any_round(project: Any) -> None:
-    """Three rounds: picks and doubts come from elsewhere, and each set from groups of its own."""
+    """Picks and doubts come from elsewhere, and each round is judged by lots of its own."""
     project.add_batch("pool", photos=60, per_photo=2)
-    jury, judged = set(), set()
+    faces = read_batch("pool")
+    lot_of = dict(zip(faces["group"], read_jury("pool", 120)["lot"], strict=True))
+    used = -1
     for at in range(3):
-        name = f"o00-i0{at}"
-        project.set({"rounds.candidate": name, "rounds.accepted": "prior"})
-        if at:
-            project.write_table(drawn, project.queue(name))
-            project.vote_truly(name)
         parts = sample(project)
-        if not at:
-            groups = pd.read_parquet("data/faces/pool.parquet")["group"]
-            jury = set(groups[read_jury("pool", 120)["lot"] >= 0])
         sample_relabel.main()
-        parts["relabel"] = read_csv(QUEUE_DIR / "relabel.csv", QUEUE)
-        now = groups_of(parts["validation"])
-        assert len(parts["validation"]) == 6 and now <= jury and not now & judged
-        for name in ("uncertain", "relabel"):
-            assert not groups_of(parts[name]) & (jury - judged)
-        judged |= now | {g for g in jury if lot_at_most(g, now)}
-        drawn = pd.concat([parts["validation"], parts["diverse"]])
-
-
-def lot_at_most(group: str, drawn: set[str]) -> bool:
-    """Whether a group's lot is one that a round has drawn from, or an earlier one."""
-    faces = pd.read_parquet("data/faces/pool.parquet")
-    lots = dict(zip(faces["group"], read_jury("pool", len(faces))["lot"], strict=True))
-    return lots[group] <= max(lots[one] for one in drawn)
+        lots = {lot_of[group] for group in groups_of(parts["validation"])}
+        assert len(parts["validation"]) == 6 and min(lots) == used + 1
+        asked = [*parts.values(), read_csv(QUEUE_DIR / "relabel.csv", QUEUE)]
+        for queue in asked[1:]:
+            assert max((lot_of[group] for group in groups_of(queue)), default=-1) <= used
+        used, name = max(lots), f"o00-i0{at}"
+        project.set({"rounds.candidate": name})
+        queue = pd.concat([parts["validation"], parts["diverse"]])
+        project.write_table(as_table(queue, QUEUE), project.queue(name))
+        project.vote_truly(name)
 
 
 def test_the_jury_hangs_on_seed_and_batch_alone(project: Any) -> None:
@@ -119,9 +110,7 @@ def test_the_jury_hangs_on_seed_and_batch_alone(project: Any) -> None:
 
 def test_a_jury_of_other_faces_is_refused(project: Any) -> None:
     project.add_batch("pool", photos=4)
-    with pytest.raises(
-        FaceloopError, match="batch pool has 5 faces and its jury 4: run 'dvc repro'"
-    ):
+    with pytest.raises(FaceloopError, match="5 faces and its jury 4: run 'dvc repro'"):
         read_jury("pool", 5)
 
 

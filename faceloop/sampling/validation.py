@@ -41,7 +41,7 @@ def stratified_sample(
     """
     n = len(strata)
     size = min(size, n)
-    place, names = pd.factorize(groups, sort=True)
+    place, names = pd.factorize(pd.Series(groups), sort=True)
     turn, of_group = rng.permutation(n), rng.permutation(len(names))
     ordered = np.lexsort((turn, of_group[place], strata))
     steps = (np.arange(size) + rng.random()) * (n / max(size, 1))
