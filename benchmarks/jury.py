@@ -151,7 +151,7 @@ def _batch(pool: MadePool, rows: np.ndarray, strata: np.ndarray) -> WholeBatch:
     )
 
 
-def _in(one: Any, truth: float) -> bool:
+def _in(one: Any, truth: Any) -> bool:
     return bool(one.low <= truth <= one.high)
 
 
