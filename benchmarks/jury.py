@@ -100,9 +100,9 @@ def held(photos: int, jury: bool, rng: np.random.Generator) -> Iterator[dict[str
     lots, strata = deal(pool, rng)
     before = np.empty(0, int)
     for drawn in rounds(pool, lots, strata, jury, rng):
-        judged = _paired(pool, drawn, strata)
+        judged = _paired(pool, drawn)
         found = compare(judged, CLASSES, SETTINGS, rng)
-        whole = whole_batch_figures(judged, _batch(pool, before, strata), HEAD, SETTINGS, rng)
+        whole = whole_batch_figures(judged, _batch(pool, before), HEAD, SETTINGS, rng)
         before = np.concatenate([before, drawn])
         assert found.candidate and whole
         row: dict[str, Any] = {}
@@ -130,18 +130,18 @@ def predicted_shares(pool: MadePool, drawn: np.ndarray, rng: np.random.Generator
     return share_estimates(draws, CLASSES, len(np.unique(pool.groups)), SETTINGS.confidence)
 
 
-def _paired(pool: MadePool, rows: np.ndarray, strata: np.ndarray) -> PairedPredictions:
+def _paired(pool: MadePool, rows: np.ndarray) -> PairedPredictions:
     p = pool.p[rows]
-    return PairedPredictions(pool.truth[rows], pool.groups[rows], p, p, strata=strata[rows])
+    return PairedPredictions(pool.truth[rows], pool.groups[rows], p, p)
 
 
-def _batch(pool: MadePool, rows: np.ndarray, strata: np.ndarray) -> WholeBatch:
+def _batch(pool: MadePool, rows: np.ndarray) -> WholeBatch:
     n = len(rows)
     return WholeBatch(
         truth=pool.truth[rows],
         groups=pool.groups[rows],
         weights=np.ones(n),
-        strata=strata[rows],
+        strata=None,
         features=np.zeros((n, 1), np.float32),
         out_of_fold=pool.p[rows],
         trained=np.ones(n, bool),

@@ -46,7 +46,6 @@ def main() -> None:
             read_batch_rows(pool_batch(settings), frame[part]),
             "validation",
             reason="representative",
-            cluster=strata[part],
             inclusion_probability=probability,
         )
         by_face = queue.sort_values("face_id") if name == "validation" else queue

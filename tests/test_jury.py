@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from test_sampling_stages import groups_of, sample
 
+from benchmarks.jury import deal, make_pool, rounds
 from faceloop.base.errors import FaceloopError
 from faceloop.base.storage import QUEUE_DIR, read_csv
 from faceloop.base.tables import as_table
@@ -119,3 +120,17 @@ def test_of_a_long_track_a_few_faces_are_drawn() -> None:
     for seed in range(20):
         drawn = stratified_sample(tracks * 0, tracks, 20, np.random.default_rng(seed))
         assert np.bincount(tracks[drawn], minlength=10).tolist() == [2] * 10
+
+
+@pytest.mark.parametrize("by_jury", [True, False])
+def test_each_round_stands_for_a_batch_whose_crowds_are_unlike_portraits(by_jury: bool) -> None:
+    """Of 100 pools: accuracy and a rare class's share; by unseen photos both drift away."""
+    rng, off = np.random.default_rng(0), []
+    for _ in range(100):
+        pool = make_pool(400, rng)
+        told = np.column_stack([pool.p.argmax(axis=1) == pool.truth, pool.truth == 2])
+        drawn = rounds(pool, *deal(pool, rng), by_jury, rng)
+        off.append([told[rows].mean(axis=0) - told.mean(axis=0) for rows in drawn])
+    mean, error = np.mean(off, axis=0), np.std(off, axis=0) / 10
+    assert (np.abs(mean) < 4 * error).all() == by_jury
+    assert by_jury or (mean[-1] > [0.1, 0.05]).all()

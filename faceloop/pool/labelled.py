@@ -1,7 +1,7 @@
 """The labelled faces of a round, a batch's copies and its jury: columns."""
 
 # One row is a face that somebody voted on; split is train, overfit, validation or unused. Purpose,
-# cluster (its stratum, where it was drawn at random) and inclusion_probability (blank unless drawn
+# cluster (of a face drawn at random before there was a jury: its stratum) and inclusion_probability (blank unless drawn
 # at random) are those it was first asked with.
 LABELLED = {
     "face_id": "str",
