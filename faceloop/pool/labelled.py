@@ -1,8 +1,8 @@
 """The labelled faces of a round, a batch's copies and its jury: columns."""
 
 # One row is a face that somebody voted on; split is train, overfit, validation or unused. Purpose,
-# cluster (of a face drawn at random before there was a jury: its stratum) and inclusion_probability (blank unless drawn
-# at random) are those it was first asked with.
+# cluster (of faces drawn at random in older rounds: their stratum) and inclusion_probability
+# (blank unless drawn at random) are those it was first asked with.
 LABELLED = {
     "face_id": "str",
     "batch": "str",
