@@ -2,10 +2,9 @@
 
     python -m benchmarks.coverage
 
-Samples are drawn from a made population as sample_validation draws them: half the photos are lent,
-then a stratified systematic sample, the strata telling something of class and difficulty.
-"weighted" draws hard faces twice as often and counts them by their inverse probability. The last
-table uses up a pool as a loop does, the hard faces first.
+Of a made population half the photos are drawn, then a stratified systematic sample of their faces,
+the strata telling something of class and difficulty. "weighted" draws hard faces twice as often and
+counts them by their inverse probability. benchmarks.jury goes through the rounds of a loop.
 """
 
 import argparse
@@ -17,14 +16,9 @@ import numpy as np
 from benchmarks.gate import markdown
 from faceloop.base.randomness import generator
 from faceloop.evaluation.comparison import PairedPredictions, confusions_of, errors, estimates_of
-from faceloop.evaluation.held_out import WholeBatch
-from faceloop.evaluation.whole_batch import whole_batch_figures
-from faceloop.model.head import Head
 from faceloop.sampling.validation import draw_groups, stratified_sample
 from faceloop.statistics.confusion import class_shares, confusion_by_group, figures
-from faceloop.statistics.estimates import Estimate
 from faceloop.statistics.intervals import Error, deviation
-from faceloop.statistics.params import Intervals
 from faceloop.statistics.resampling import bootstrap_confusions
 
 FACES, DRAWS, CONFIDENCE = 20_000, 200, 0.95
@@ -96,7 +90,7 @@ def _held(
         weights = 1 / probability[drawn] / np.mean(1 / probability[drawn])
     else:
         lent = np.flatnonzero(draw_groups(everyone.groups, 0.5, rng)[0])
-        drawn = lent[stratified_sample(everyone.strata[lent], n, rng)]
+        drawn = lent[stratified_sample(everyone.strata[lent], everyone.groups[lent], n, rng)]
     truth, said, groups = (one[drawn] for one in everyone[:3])
     strata = None if weighted else everyone.strata[drawn]
     p = np.eye(n_classes)[said]
@@ -123,81 +117,12 @@ def _held(
     }
 
 
-def depletion(repeats: int, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
-    """A pool of 2,000 faces of which the hard ones are picked: its figures as it is used up.
-
-    Each round asks 60 faces at random and the 60 hardest; nothing is ever learnt, so that the true
-    accuracy stays. The target is 0.9.
-    """
-    table: dict[int, list[list[float]]] = {}
-    for _ in range(repeats):
-        for labels, row in depleted(rng):
-            table.setdefault(labels, []).append(row)
-    columns = [
-        f"{which}: {what}"
-        for which in ("validation set alone", "whole batch")
-        for what in ("accuracy", "interval holds 80", "0.9 'met'")
-    ]
-    for labels, found in table.items():
-        means = np.array(found, dtype=float).mean(axis=0)
-        yield {"labelled of 2,000": labels, **dict(zip(columns, means, strict=True))}
-
-
-def depleted(rng: np.random.Generator) -> Iterator[tuple[int, list[float]]]:
-    """Use up one pool; yield, every third round, how many are labelled and both estimates."""
-    n, plain = 2000, np.zeros(2, np.float32)
-    head = Head(("a", "b"), plain[None], plain, plain[:1], plain[:1] + 1, 1.0, 1.0, "-")
-    settings = Intervals(bootstrap=DRAWS, confidence=CONFIDENCE)
-    luck = rng.random(n)
-    hit, looks_hard = luck < 0.8, luck + rng.normal(scale=0.15, size=n)
-    truth = rng.integers(0, 2, n)
-    p = np.eye(2)[np.where(hit, truth, 1 - truth)]
-    labelled = np.zeros(n, bool)
-    for at in range(16):
-        left = np.flatnonzero(~labelled)
-        asked = rng.choice(left, 60, replace=False)
-        if at % 3 == 0:
-            judged = PairedPredictions(truth[asked], asked, p[asked], p[asked])
-            known = np.flatnonzero(labelled)
-            batch = WholeBatch(
-                truth[known],
-                np.zeros((len(known), 1), np.float32),
-                p[known],
-                np.ones(len(known), bool),
-                float(len(left)),
-                np.zeros((0, 1)),
-                np.zeros(0, bool),
-            )
-            whole = whole_batch_figures(judged, batch, head, settings, rng)
-            yield (
-                at * 120,
-                [*_met(alone(judged, rng), hit), *_met(whole.accuracy if whole else None, hit)],
-            )
-        rest = np.setdiff1d(left, asked)
-        labelled[asked] = labelled[rest[np.argsort(-looks_hard[rest])[:60]]] = True
-
-
-def alone(judged: PairedPredictions, rng: np.random.Generator) -> Estimate:
-    """Return the accuracy on a validation set that stands for nothing but itself."""
-    counts = confusion_by_group(judged.truth, judged.candidate.argmax(1), judged.groups, 2)
-    (draws,) = bootstrap_confusions([counts], DRAWS, rng)
-    spread, n = errors(draws, counts, rng), len(counts)
-    return estimates_of(figures(counts.sum(0)), spread, n, CONFIDENCE)["accuracy"]
-
-
-def _met(one: Estimate | None, hit: np.ndarray) -> list[float]:
-    """Return accuracy, whether its interval holds the truth, and whether it 'meets' 0.9."""
-    if one is None:
-        return [np.nan] * 3
-    return [one.value, one.low <= hit.mean() <= one.high, one.low >= 0.9]
-
-
 def main() -> None:
     """Print the tables of benchmarks/results/coverage.md."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=600)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default="", help="populations with this in their name; depletion")
+    parser.add_argument("--only", default="", help="populations with this in their name")
     asked = parser.parse_args()
     made = [(name, False) for name in POPULATIONS]
     for name, weighted in [*made, (made[0][0], True)]:
@@ -206,10 +131,6 @@ def main() -> None:
             rng = generator(asked.seed, "benchmarks.coverage", title)
             table = markdown(coverage(name, weighted, asked.repeats, rng))
             print(f"\n{title}: coverage, per cent\n\n{table}", flush=True)
-    if asked.only in "depletion":
-        rng = generator(asked.seed, "benchmarks.coverage", "depletion")
-        table = markdown(depletion(asked.repeats // 4, rng))
-        print(f"\nA pool that is used up, per cent\n\n{table}")
 
 
 if __name__ == "__main__":

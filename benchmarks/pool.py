@@ -36,7 +36,13 @@ CHANGES = {
     "sample_diverse.size": PICKED,
 }
 POOLS = ("100000x512", "1000000x512", "10000000x256")
-BEFORE = ("merge_labels prior", f"merge_labels {SEED_ROUND}", "train prior", f"train {SEED_ROUND}")
+BEFORE = (
+    "sample_jury pool",
+    "merge_labels prior",
+    f"merge_labels {SEED_ROUND}",
+    "train prior",
+    f"train {SEED_ROUND}",
+)
 STAGES = (
     *("eval_overfit", "eval_iteration", "gate", "balance"),
     *("sample_validation", "sample_uncertain", "sample_diverse"),

@@ -59,7 +59,7 @@ def measure(settings: Settings) -> Iterator[Step]:
                 predict(one, features[test]).argmax(1) == truth[test] for one in (before, after)
             ]
             none, here = np.zeros(0), np.ones(len(rest), bool)
-            batch = WholeBatch(none, none, none, none, 0.0, features[rest], here)
+            batch = WholeBatch(none, none, none, None, none, none, none, 0.0, features[rest], here)
             found = prediction_agreement(batch, before, after)
             yield Step(
                 labels,

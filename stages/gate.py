@@ -10,9 +10,9 @@ from faceloop.gate.params import Gate
 from faceloop.gate.verdict import Evidence, judge
 from faceloop.labels.label_figures import LabelFigures
 from faceloop.pool.labelled import LABELLED
-from faceloop.pool.open_faces import open_pool
+from faceloop.pool.open_faces import open_pool, waits_to_judge
 from faceloop.pool.params import HoldingOut
-from faceloop.pool.reading import pool_batch, read_distinct
+from faceloop.pool.reading import pool_batch, read_distinct, read_jury
 from faceloop.pool.splits import next_overfit_groups
 from faceloop.statistics.figure_files import read_record, write_record
 
@@ -33,7 +33,9 @@ def main() -> None:
     labelled = read_csv(LABELLED_DIR / f"{candidate}.csv", LABELLED)
     this_round = labels.by_round.get(candidate)
     held_out = next_overfit_groups(labelled, settings)
-    pool = open_pool(read_distinct(pool_batch(settings)), labelled, held_out)
+    faces = read_distinct(pool_batch(settings))
+    pool = open_pool(faces, labelled, held_out)
+    lots = read_jury(pool_batch(settings), len(faces))["lot"].to_numpy()
     evidence = Evidence(
         overfit=read_record(Comparison, METRICS_DIR / "overfit.json"),
         iteration=read_record(IterationFigures, METRICS_DIR / "iteration.json"),
@@ -43,7 +45,7 @@ def main() -> None:
         looks=sum(1 + one.extensions for one in labels.by_round.values()),
         without_gain=settings.rounds.without_gain,
         pool_left=int(pool.open.sum()),
-        unseen_left=int(pool.unseen.sum()),
+        unseen_left=int((pool.unseen & waits_to_judge(lots, faces, labelled)).sum()),
     )
     judgement = judge(evidence, settings.gate)
     judgement = require_agreement(judgement, labels.blind, settings.gate.min_alpha)

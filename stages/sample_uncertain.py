@@ -1,19 +1,18 @@
 """Score the whole pool and keep the faces that the candidate model is least sure of."""
 
 import numpy as np
-import pandas as pd
 
 from faceloop.base.console import run_stage
 from faceloop.base.params import read_params
 from faceloop.base.randomness import generator
-from faceloop.base.storage import QUEUE_DIR, read_csv, write_csv
+from faceloop.base.storage import QUEUE_DIR, write_csv
 from faceloop.crops.face_table import read_batch_rows
 from faceloop.model.head import p_columns, predict
 from faceloop.model.head_files import MODELS_DIR, read_head
-from faceloop.pool.open_faces import open_pool
+from faceloop.pool.open_faces import open_pool, waits_to_judge
 from faceloop.pool.params import HoldingOut
-from faceloop.pool.queue import QUEUE, queue_rows
-from faceloop.pool.reading import pool_batch, read_pool
+from faceloop.pool.queue import queue_rows
+from faceloop.pool.reading import pool_batch, read_jury, read_pool
 from faceloop.pool.splits import next_overfit_groups
 from faceloop.sampling.params import ByStrategy, SampleUncertain
 from faceloop.sampling.uncertainty import most_uncertain, score_pool
@@ -28,12 +27,10 @@ def main() -> None:
     settings = read_params(Params)
     wanted, candidate = settings.sample_uncertain, settings.rounds.candidate
     faces, embeddings, labelled = read_pool(settings)
-    drawn = [read_csv(QUEUE_DIR / f"{name}.csv", QUEUE) for name in ("validation", "reserve")]
-    validation = pd.concat(drawn)["face_id"]
-    judged = faces.loc[faces["face_id"].isin(validation), "group"]
     held_out = next_overfit_groups(labelled, settings)
-    is_open = open_pool(faces, labelled, held_out).open & ~faces["group"].isin(judged).to_numpy()
-    rows = np.flatnonzero(is_open)
+    lots = read_jury(pool_batch(settings), len(faces))["lot"].to_numpy()
+    waits = waits_to_judge(lots, faces, labelled)
+    rows = np.flatnonzero(open_pool(faces, labelled, held_out).open & ~waits)
     head, reason = read_head(MODELS_DIR / f"{candidate}.safetensors"), settings.uncertainty
     ids, rng = faces["face_id"].array[rows], generator(settings.seed, "sample_uncertain", candidate)
     scores = score_pool(reason, head, embeddings, rows, ids, rng)

@@ -41,7 +41,6 @@ from faceloop.faces.sources import PRELOAD
 from faceloop.model import fit_head
 from faceloop.pool.labelled import DUPLICATES, LABELLED
 from faceloop.pool.queue import QUEUE, queue_rows
-from faceloop.sampling import validation
 from faceloop.workers import dispatch
 from stages import (
     balance,
@@ -54,6 +53,7 @@ from stages import (
     link_duplicates,
     merge_labels,
     sample_diverse,
+    sample_jury,
     sample_relabel,
     sample_uncertain,
     sample_validation,
@@ -78,7 +78,6 @@ CONSTANTS: dict[tuple[ModuleType, str], Any] = {
     (comparison, "SWAPS"): 100,
     (shadow, "LEAST_LABELS"): 5,
     (batch_balance, "MIN_RANDOM"): 6,
-    (validation, "STRATA"): 3,
 }
 SHIPPED = {(module, name): getattr(module, name) for module, name in CONSTANTS}
 for (module, name), small in CONSTANTS.items():
@@ -141,6 +140,8 @@ class Project:
             write_parquet(as_table([], DUPLICATES), DUPLICATES_DIR / f"{name}.parquet")
             crops = {one: jpeg((at * 7 % 256, 90, 120)) for at, one in enumerate(rows.face_id)}
             lay_crops(rows, crops, name)
+            if name in self.get("batches"):
+                sample_jury.main(name)
         return rows["face_id"].tolist()
 
     def truth(self, batch: str = "pool") -> dict[str, str]:
@@ -197,6 +198,8 @@ class Project:
     def repro(self) -> None:
         """Run all stages behind the faces, as `dvc repro` would."""
         with self.here():
+            for batch in self.get("batches"):
+                sample_jury.main(batch)
             for stage in (
                 merge_labels,
                 train,

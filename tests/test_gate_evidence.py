@@ -19,10 +19,8 @@ from faceloop.evaluation.whole_batch import prediction_agreement, whole_batch_fi
 from faceloop.model import head
 from faceloop.model.head import Head
 from faceloop.pool.labelled import LABELLED
-from faceloop.statistics.confusion import figures
 from faceloop.statistics.figure_files import read_json
 from faceloop.statistics.params import Intervals
-from faceloop.statistics.resampling import lend_faces
 from stages import eval_iteration, eval_overfit, gate
 
 SETTINGS = Intervals(bootstrap=200, confidence=0.95)
@@ -80,24 +78,25 @@ def test_faces_of_a_queue_without_probabilities_count_alike(second_round: Any) -
     assert found.weights is None and found.strata is None
 
 
-def test_the_whole_batch_is_the_known_and_the_rest(second_round: Any) -> None:
+def test_of_the_whole_batch_what_chance_picked_counts(second_round: Any) -> None:
     batch = read_whole_batch(read_settings())
     labelled = read_csv(f"data/labelled/{FIRST}.csv", LABELLED)
-    before = labelled[labelled["round"] != FIRST]
-    assert len(batch.truth) == len(before) == 20
-    assert batch.rest == 80 - 20, "80 faces; their two copies do not count"
+    before = labelled[(labelled["round"] != FIRST) & (labelled["purpose"] == "validation")]
+    assert len(batch.truth) == len(before) == 10, "ten more were picked"
+    assert batch.faces == 80, "their two copies do not count"
+    assert batch.groups.tolist() == before["group"].tolist() and (batch.weights == 1).all()
     assert batch.unlabelled.sum() == 80 - len(labelled)
     assert batch.trained.sum() == (before["split"] == "train").sum()
     assert not np.isnan(batch.out_of_fold[batch.trained]).any()
 
 
-def test_unusable_answers_shrink_the_rest(second_round: Any) -> None:
+def test_unusable_answers_shrink_the_batch(second_round: Any) -> None:
     def unsure(table: pd.DataFrame) -> None:
         asked = (table["round"] == FIRST) & (table["purpose"] == "validation")
         table.loc[table.index[asked][:3], "label"] = "unsure"
 
     edit_labelled(FIRST, unsure)
-    assert read_whole_batch(read_settings()).rest == 60 * 9 / 12
+    assert read_whole_batch(read_settings()).faces == pytest.approx(80 * 19 / 22)
 
 
 def test_the_gate_tells_of_looks_whole_batch_and_agreement(second_round: Any) -> None:
@@ -105,7 +104,7 @@ def test_the_gate_tells_of_looks_whole_batch_and_agreement(second_round: Any) ->
     figures = read_json(gate.METRICS_DIR / "gate.json")
     assert figures["looks"] == 2 and figures["without_gain"] in (0, 1)
     assert set(iteration["class_shares"]) == {"none", "glasses", "sunglasses"}
-    assert iteration["whole_batch"]["known"] == 20 and iteration["whole_batch"]["rest"] == 60
+    assert iteration["whole_batch"]["known"] == 10 and iteration["whole_batch"]["rest"] == 70
     assert iteration["pool_agreement"]["faces"] == 36
     assert any("whole batch" in reason for reason in figures["reasons"])
 
@@ -120,14 +119,19 @@ HEAD = Head(
 )
 
 
-def batch_of(truth: np.ndarray, out_of_fold: np.ndarray, rest: float, **changes: Any) -> WholeBatch:
+def batch_of(
+    truth: np.ndarray, out_of_fold: np.ndarray, faces: float, **changes: Any
+) -> WholeBatch:
     usual = {
+        "groups": np.arange(1000, 1000 + len(truth)),
+        "weights": np.ones(len(truth)),
+        "strata": None,
         "features": np.zeros((len(truth), 2), np.float32),
         "trained": np.ones(len(truth), bool),
         "embeddings": np.zeros((0, 2)),
         "unlabelled": np.zeros(0, bool),
     }
-    return WholeBatch(truth=truth, out_of_fold=out_of_fold, rest=rest, **(usual | changes))
+    return WholeBatch(truth=truth, out_of_fold=out_of_fold, faces=faces, **(usual | changes))
 
 
 def judged(right: int, wrong: int) -> PairedPredictions:
@@ -135,59 +139,32 @@ def judged(right: int, wrong: int) -> PairedPredictions:
     return PairedPredictions(np.zeros(right + wrong, int), np.arange(right + wrong), p, p)
 
 
-def test_hard_faces_that_were_picked_still_count() -> None:
-    """100 known faces at 40 %, and 60 of 60 right among those that stand for 300 more."""
-    truth = np.zeros(100, int)
-    known = batch_of(truth, np.eye(2)[[0] * 40 + [1] * 60], rest=300.0)
+def test_every_face_that_chance_picked_counts_alike() -> None:
+    """Of 40 earlier ones 20 are right, of 60 of this round all."""
+    known = batch_of(np.zeros(40, int), np.eye(2)[[0] * 20 + [1] * 20], faces=400.0)
     found = whole_batch_figures(judged(60, 0), known, HEAD, SETTINGS, np.random.default_rng(0))
-    assert found is not None
-    assert found.accuracy.value == pytest.approx((40 + 300) / 400)
-    assert found.accuracy.low < 0.85 < found.accuracy.high < 0.9
+    assert found is not None and (found.known, found.rest, found.groups) == (40, 360, 100)
+    assert found.accuracy.value == pytest.approx(0.8)
+    expected = np.sqrt(0.8 * 0.2 / 99 * (1 - 100 / 400))
+    assert found.accuracy.error == pytest.approx(expected, rel=0.15)
 
 
 @pytest.mark.parametrize("n", [1, 2, 4, 20])
 def test_of_a_few_faces_all_right_a_rate_of_three_in_n_is_not_ruled_out(n: int) -> None:
-    """10 known and right, 30 left: half of 3 / n of three quarters is the error of the whole."""
-    known = batch_of(np.zeros(10, int), np.eye(2)[[0] * 10], rest=30.0)
-    found = whole_batch_figures(judged(n, 0), known, HEAD, SETTINGS, np.random.default_rng(0))
-    assert found is not None and (found.known, found.rest, found.groups) == (10, 30, n)
-    assert found.accuracy.error == pytest.approx(1.5 / n * 30 / 40)
+    batch = batch_of(np.zeros(0, int), np.zeros((0, 2)), faces=40.0)
+    found = whole_batch_figures(judged(n, 0), batch, HEAD, SETTINGS, np.random.default_rng(0))
+    assert found is not None and (found.known, found.rest, found.groups) == (0, 40, n)
+    assert found.accuracy.error == pytest.approx(1.5 / n * np.sqrt(1 - n / 40))
     t2 = t.ppf(0.975, max(n - 1, 1)) ** 2
     assert found.accuracy.value == found.accuracy.high == 1
     assert found.accuracy.low == pytest.approx(n / (n + t2))
 
 
 def test_of_no_validation_face_there_is_no_figure_for_the_whole() -> None:
-    known = batch_of(np.zeros(10, int), np.eye(2)[[0] * 10], rest=30.0)
+    known = batch_of(np.zeros(10, int), np.eye(2)[[0] * 10], faces=30.0)
     assert (
         whole_batch_figures(judged(0, 0), known, HEAD, SETTINGS, np.random.default_rng(0)) is None
     )
-
-
-def test_the_error_of_the_whole_is_of_the_rest_drawn_in_a_loop() -> None:
-    """Photos of 1 to 12 faces; the model is right on all faces of every other one."""
-    sizes, rest, n = np.arange(1, 13), 30.0, 12
-    groups = np.repeat(np.arange(n), sizes)
-    truth, right = groups // 2 % 2, groups % 2 == 0
-    p = np.eye(2)[np.where(right, truth, 1 - truth)]
-    validated = PairedPredictions(truth, groups, p, p)
-    batch = batch_of(np.array([0, 0, 1, 1]), np.eye(2)[[0, 1, 1, 1]], rest)
-    found = whole_batch_figures(validated, batch, HEAD, SETTINGS, np.random.default_rng(0))
-
-    rng, known = np.random.default_rng(0), np.array([[1.0, 1.0], [0.0, 2.0]])
-    draws = []
-    for times in rng.multinomial(n, [1 / n] * n, size=SETTINGS.bootstrap):
-        drawn = np.zeros((2, 2))
-        for one, said, count in zip(truth, p.argmax(axis=1), times[groups], strict=True):
-            drawn[one, said] += count
-        draws.append(drawn * rest / drawn.sum())
-    lent = lend_faces(np.array(draws), rng, 1.5 * rest / sizes.sum())
-    accuracies = [np.trace(known + draw) / (4 + rest) for draw in draws]
-    of_lent = [figures(known + draw)["macro_f1"] for draw in lent]
-    assert found is not None
-    unbiased = np.sqrt(n / (n - 1))
-    assert found.accuracy.error == pytest.approx(np.std(accuracies) * unbiased)
-    assert found.macro_f1.error == pytest.approx(np.std(of_lent) * unbiased)
 
 
 def test_faces_drawn_less_often_stand_for_more() -> None:
@@ -201,34 +178,33 @@ def test_faces_drawn_less_often_stand_for_more() -> None:
         assert design_of(none) == (None, None)
 
 
-def test_a_batch_is_what_was_known_and_what_the_validation_stands_for() -> None:
-    """a and its copy b were both asked before; of two validated now one is unsure; e to h left."""
+def test_of_a_batch_random_faces_and_those_without_a_label_are_told() -> None:
+    """b is a copy of a, i of e; of three random faces one is unsure; d was picked; e to h left."""
     faces = pd.DataFrame({"face_id": list("abcdefghi"), "duplicate_of": None})
-    faces.loc[[1, 8], "duplicate_of"] = ["a", "e"]  # b of a, i of e
-    rows = [("a", 0, "train", "x"), ("b", 0, "train", "x"), ("c", 1, "validation", "y")]
-    rows += [("d", 1, "validation", "unsure")]
-    labelled = pd.DataFrame(rows, columns=["face_id", "round", "purpose", "label"])
+    faces.loc[[1, 8], "duplicate_of"] = ["a", "e"]
+    rows = [("a", 0, 0.1, "x"), ("b", 0, 0.1, "unsure"), ("c", 1, 0.1, "y"), ("d", 0, None, "x")]
+    columns = ["face_id", "round", "inclusion_probability", "label"]
+    labelled = pd.DataFrame(rows, columns=columns)
     labelled["round"] = "o00-i0" + labelled["round"].astype(str)
-    known, rest, unlabelled = parts_of(faces, labelled, "o00-i01", ["x", "y"])
-    assert known["face_id"].tolist() == ["a", "b"]
-    assert rest == (7 - 1) / 2
+    known, of_class, unlabelled = parts_of(faces, labelled, "o00-i01", ["x", "y"])
+    assert known["face_id"].tolist() == ["a"]
+    assert of_class == pytest.approx(7 * 2 / 3)
     assert "".join(faces.loc[unlabelled, "face_id"]) == "efgh"
     of_copy = labelled.assign(face_id=["a", "b", "c", "i"])
     assert "".join(faces.loc[parts_of(faces, of_copy, "o00-i01", ["x"])[2], "face_id"]) == "dfgh"
-    assert parts_of(faces, labelled[:2], "o00-i01", ["x", "y"]).rest == 0
+    assert parts_of(faces, labelled[3:], "o00-i01", ["x", "y"]).faces == 0
 
 
-def test_what_is_known_is_not_sampled() -> None:
-    """The fewer faces the sample stands for, the narrower the interval."""
+def test_the_more_of_a_batch_is_drawn_the_surer_is_its_figure() -> None:
     truth, p = np.zeros(100, int), np.eye(2)[[0] * 80 + [1] * 20]
     widths = []
-    for rest in (1000.0, 100.0, 10.0):
+    for faces in (10_000.0, 320.0, 200.0):
         found = whole_batch_figures(
-            judged(40, 20), batch_of(truth, p, rest), HEAD, SETTINGS, np.random.default_rng(0)
+            judged(40, 20), batch_of(truth, p, faces), HEAD, SETTINGS, np.random.default_rng(0)
         )
         assert found is not None
         widths.append(found.accuracy.high - found.accuracy.low)
-    assert widths[0] > 1.5 * widths[1] > 3 * widths[2]
+    assert widths[0] > 1.3 * widths[1] > 1.7 * widths[2]
 
 
 def test_a_face_that_was_learnt_counts_only_as_its_fold_saw_it() -> None:
@@ -237,10 +213,10 @@ def test_a_face_that_was_learnt_counts_only_as_its_fold_saw_it() -> None:
     features = np.array([[0, 9], [0, 9]], np.float32)
     p = np.array([[1.0, 0.0], [np.nan, np.nan]])
     rng = np.random.default_rng(0)
-    one = batch_of(truth, p, 2.0, features=features, trained=np.array([True, False]))
+    one = batch_of(truth, p, 20.0, features=features, trained=np.array([True, False]))
     found = whole_batch_figures(judged(2, 0), one, HEAD, SETTINGS, rng)
     assert found is not None and found.accuracy.value == pytest.approx(3 / 4)
-    learnt = batch_of(truth, p, 2.0, features=features)
+    learnt = batch_of(truth, p, 20.0, features=features)
     assert whole_batch_figures(judged(2, 0), learnt, HEAD, SETTINGS, rng) is None
 
 

@@ -22,6 +22,7 @@ STAGES = [
     "extract_faces",
     "embed",
     "link_duplicates",
+    "sample_jury",
     "merge_labels",
     "train",
     "eval_overfit",

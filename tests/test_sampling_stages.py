@@ -14,15 +14,24 @@ from faceloop.model.head import p_columns, predict
 from faceloop.model.head_files import read_head
 from faceloop.pool.features import read_embeddings
 from faceloop.pool.queue import QUEUE
+from faceloop.pool.reading import read_jury
 from faceloop.sampling.params import DIVERSITY
 from faceloop.sampling.uncertainty import STRATEGIES
-from stages import merge_labels, sample_diverse, sample_uncertain, sample_validation, train
+from stages import (
+    merge_labels,
+    sample_diverse,
+    sample_jury,
+    sample_uncertain,
+    sample_validation,
+    train,
+)
 
 SEED = "o00-i00"
 
 
 def sample(project: Any) -> dict[str, pd.DataFrame]:
     """Run the stages from the labels to the queue and return its three parts."""
+    sample_jury.main("pool")
     merge_labels.main()
     train.main()
     for stage in (sample_validation, sample_uncertain, sample_diverse):
@@ -85,13 +94,11 @@ def test_the_uncertain_are_the_top_of_the_whole_pool(pool: Any, strategy: str) -
     p = predict(
         read_head(sample_uncertain.MODELS_DIR / f"{SEED}.safetensors"), read_embeddings("pool")
     )
-    judged = groups_of(parts["validation"])
+    waits = read_jury("pool", len(faces))["lot"] >= 0  # no lot was drawn from yet
     free = [
         (-STRATEGIES[strategy](p)[at].round(6), face_id)
         for at, face_id in enumerate(faces["face_id"])
-        if pd.isna(faces["duplicate_of"][at])
-        and faces["group"][at] not in judged
-        and face_id not in pool.ids[:10]
+        if pd.isna(faces["duplicate_of"][at]) and not waits[at] and face_id not in pool.ids[:10]
     ]
     # Copies of labelled faces are out through their originals.
     expected = {face_id for _, face_id in sorted(free)[:16]}
@@ -123,7 +130,7 @@ def test_article_is_entropy_and_then_40_40_20_of_clusters(pool: Any) -> None:
 def test_a_strategy_may_look_at_what_is_labelled(pool: Any) -> None:
     pool.set({"strategy": "random/k_center"})
     before = sample(pool)["diverse"]["face_id"].tolist()
-    pool.add_votes(SEED, "bob", dict.fromkeys(pool.ids[:4], "unsure"))  # those four train no more
+    pool.add_votes(SEED, "bob", dict.fromkeys(pool.ids[:8], "unsure"))  # those train no more
     assert sample(pool)["diverse"]["face_id"].tolist() != before
 
 
@@ -142,9 +149,8 @@ def test_random_does_not_look_at_the_model(pool: Any, monkeypatch: pytest.Monkey
 
 def test_validation_rows_record_their_inclusion_probability(pool: Any) -> None:
     queue = sample(pool)["validation"]
-    # 100 faces, 10 labelled in 5 photos that are thereby seen.
-    np.testing.assert_allclose(queue["inclusion_probability"], 6 / 90, atol=1e-6)
-    assert set(queue["purpose"]) == {"validation"} and queue["cluster"].notna().all()
+    np.testing.assert_allclose(queue["inclusion_probability"], 6 / 100, atol=1e-6)
+    assert set(queue["purpose"]) == {"validation"}
 
 
 def test_queues_are_sorted_by_face_and_say_what_they_are_for(pool: Any) -> None:
@@ -171,7 +177,7 @@ def test_a_cold_start_draws_a_queue_from_the_uniform_prior(project: Any) -> None
     parts = sample(project)
     assert [len(one) for one in parts.values()] == [6, 16, 8]
     np.testing.assert_allclose(parts["uncertain"]["score"], 1, atol=1e-6)
-    free = sorted(set(ids) - set(parts["validation"]["face_id"]))
+    free = [one for one, lot in zip(ids, read_jury("pool", 40)["lot"], strict=True) if lot < 0]
     assert parts["uncertain"]["face_id"].tolist() == free[:16]  # all alike: ties go by face_id
 
 

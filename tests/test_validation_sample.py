@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceloop.sampling.validation import draw_groups, stratified_sample, thinned
+from faceloop.sampling.validation import draw_groups, stratified_sample
 
 
 @pytest.mark.parametrize(("n", "size"), [(0, 5), (1, 5), (5, 5), (7, 5), (100, 13), (100, 0)])
 def test_the_size_is_exact_and_no_position_comes_twice(n: int, size: int) -> None:
     strata = np.random.default_rng(0).integers(0, 4, n)
-    drawn = stratified_sample(strata, size, np.random.default_rng(1))
+    drawn = stratified_sample(strata, np.arange(n), size, np.random.default_rng(1))
     assert len(drawn) == len(set(drawn.tolist())) == min(n, size)
     assert drawn.tolist() == sorted(drawn.tolist())
     assert all(0 <= at < n for at in drawn)
@@ -19,7 +19,7 @@ def test_the_size_is_exact_and_no_position_comes_twice(n: int, size: int) -> Non
 def test_each_stratum_gets_its_share_within_one() -> None:
     strata = np.repeat([0, 1, 2, 3], [50, 30, 15, 5])
     for seed in range(50):
-        drawn = stratified_sample(strata, 20, np.random.default_rng(seed))
+        drawn = stratified_sample(strata, np.arange(100), 20, np.random.default_rng(seed))
         counts = np.bincount(strata[drawn], minlength=4)
         assert (np.abs(counts - [10, 6, 3, 1]) <= 1).all()
 
@@ -30,7 +30,7 @@ def test_every_position_is_as_likely_even_in_a_tiny_stratum() -> None:
     rng = np.random.default_rng(0)
     hits = np.zeros(n)
     for _ in range(draws):
-        hits[stratified_sample(strata, size, rng)] += 1
+        hits[stratified_sample(strata, np.arange(n), size, rng)] += 1
     expected = size / n
     five_sigma = 5 * np.sqrt(expected * (1 - expected) / draws)
     assert np.abs(hits / draws - expected).max() < five_sigma
@@ -38,7 +38,10 @@ def test_every_position_is_as_likely_even_in_a_tiny_stratum() -> None:
 
 def test_any_two_of_a_stratum_may_be_drawn_together() -> None:
     rng = np.random.default_rng(0)
-    pairs = {tuple(stratified_sample(np.zeros(4, int), 2, rng).tolist()) for _ in range(200)}
+    pairs = {
+        tuple(stratified_sample(np.zeros(4, int), np.arange(4), 2, rng).tolist())
+        for _ in range(200)
+    }
     assert len(pairs) == 6
 
 
@@ -52,14 +55,16 @@ class AlmostOne(np.random.Generator):
 def test_rounding_never_steps_beyond_the_last_position() -> None:
     for n in (1, 2, 4, 10):
         for size in range(1, n + 1):
-            drawn = stratified_sample(np.zeros(n, int), size, AlmostOne(np.random.PCG64(0)))
+            rng = AlmostOne(np.random.PCG64(0))
+            drawn = stratified_sample(np.zeros(n, int), np.arange(n), size, rng)
             assert len(drawn) == size and drawn.max() < n
 
 
 def test_the_same_generator_draws_the_same() -> None:
     strata = np.arange(40) % 3
     first, again, other = (
-        stratified_sample(strata, 10, np.random.default_rng(seed)).tolist() for seed in (1, 1, 2)
+        stratified_sample(strata, strata, 10, np.random.default_rng(seed)).tolist()
+        for seed in (1, 1, 2)
     )
     assert first == again != other
 
@@ -81,17 +86,6 @@ def test_every_group_is_drawn_as_often_as_its_probability_says() -> None:
 def test_no_group_gives_none() -> None:
     mask, _ = draw_groups(np.array([]), 0.5, np.random.default_rng(0))
     assert mask.shape == (0,)
-
-
-def test_a_large_frame_is_thinned_at_random_and_a_small_one_is_not() -> None:
-    frame, rng = np.arange(100, 150), np.random.default_rng(0)
-    np.testing.assert_array_equal(thinned(frame, 50, rng), frame)
-    hits = np.zeros(50)
-    for _ in range(4000):
-        drawn = thinned(frame, 20, rng)
-        assert len(drawn) == 20 and (np.diff(drawn) > 0).all()
-        hits[drawn - 100] += 1
-    assert np.abs(hits / 4000 - 0.4).max() < 0.04
 
 
 def test_groups_may_come_as_pandas_keeps_strings() -> None:

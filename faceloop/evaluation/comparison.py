@@ -29,6 +29,7 @@ from faceloop.statistics.intervals import (
     Error,
     deviation,
     difference_interval,
+    effective_groups,
     freedom_of_mean,
     share_estimate,
 )
@@ -169,11 +170,12 @@ def errors(draws: np.ndarray, counts: np.ndarray, rng: np.random.Generator) -> d
         rng: of the faces lent to each class.
     """
     lent, n_groups = lend_faces(draws, rng), len(counts)
+    most = effective_groups(counts.sum(axis=(1, 2))) - 1
     drawn = {**figures(lent), "accuracy": figures(draws)["accuracy"]}
     true, predicted = counts.sum(axis=2) > 0, counts.sum(axis=1) > 0
     telling = {"macro_f1": true | predicted, "balanced_accuracy": true}
-    freedom = {"accuracy": n_groups - 1.0} | {
-        metric: min(freedom_of_mean(rates, telling[metric].sum(axis=0)), n_groups - 1.0)
+    freedom = {"accuracy": most} | {
+        metric: min(freedom_of_mean(rates, telling[metric].sum(axis=0)), most)
         for metric, rates in class_rates(lent).items()
     }
     return {
@@ -218,8 +220,9 @@ def _class_shares(
     """Return each class's share of the faces, from counts (n_groups, C, C) and their draws."""
     n_groups = len(counts)
     shares = dict(zip(classes, class_shares(counts.sum(axis=0)), strict=True))
+    freedom = effective_groups(counts.sum(axis=(1, 2))) - 1
     spread = {
-        name: Error(deviation(one, n_groups), n_groups - 1)
+        name: Error(deviation(one, n_groups), freedom)
         for name, one in zip(classes, class_shares(draws).T, strict=True)
     }
     return estimates_of(shares, spread, n_groups, confidence)

@@ -40,8 +40,8 @@ class Comparison(Record):
 class WholeBatchFigures(Record):
     """The candidate on every face of the batch.
 
-    known, rest: faces labelled before this round, and those that the validation faces stand for.
-    groups: photos and tracks of the validation faces.
+    known, rest: faces that earlier rounds drew at random, and all others of the batch.
+    groups: photos and tracks of all faces drawn at random.
     """
 
     known: int

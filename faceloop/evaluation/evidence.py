@@ -63,15 +63,19 @@ def read_whole_batch(settings: Loop) -> WholeBatch:
     candidate, columns = settings.rounds.candidate, p_columns(settings.classes)
     faces, embeddings, labelled = read_pool(settings)
     ours = labelled[labelled["batch"] == settings.pool]
-    known, rest, unlabelled = parts_of(faces, ours, candidate, settings.classes)
+    known, of_class, unlabelled = parts_of(faces, ours, candidate, settings.classes)
     held_out = read_out_of_fold(candidate)
     held_out = held_out[held_out["batch"] == settings.pool].set_index("face_id")[columns]
+    weights = 1 / known["inclusion_probability"]
     return WholeBatch(
+        groups=known["group"].to_numpy(),
+        weights=(weights / weights.groupby(known["round"]).transform("mean")).to_numpy(),
+        strata=design_of(known).strata,
         truth=class_codes(known["label"], settings.classes),
         features=read_features(known, settings.batches),
         out_of_fold=held_out.reindex(known["face_id"]).to_numpy(dtype=np.float64),
         trained=(known["split"] == "train").to_numpy(),
-        rest=rest,
+        faces=of_class,
         embeddings=embeddings,
         unlabelled=unlabelled,
     )

@@ -39,21 +39,27 @@ class WholeBatch:
     """The pool's batch beside the round's validation faces, copies left out.
 
     Attributes:
-        truth: int of shape (m,), of its faces that were labelled before this round.
+        truth: int of shape (m,), of its faces that earlier rounds drew at random.
+        groups: str of shape (m,), the photo or track of each.
+        weights: float of shape (m,), of mean 1 in each round.
+        strata: int of shape (m,), those that they were drawn by; None where by none.
         features: float32 of shape (m, d), of the same.
         out_of_fold: float of shape (m, C), what the candidate's folds said of a face while it was
             held out; NaN where none did.
         trained: bool of shape (m,), which of them the candidate trained on.
-        rest: how many other faces show a class: those that the validation faces stand for.
+        faces: how many faces of it show a class, by the share that the random ones do.
         embeddings: of shape (n, d), of all faces; read a block at a time.
         unlabelled: bool of shape (n,), which of them have no label yet.
     """
 
     truth: np.ndarray
+    groups: np.ndarray
+    weights: np.ndarray
+    strata: np.ndarray | None
     features: np.ndarray
     out_of_fold: np.ndarray
     trained: np.ndarray
-    rest: float
+    faces: float
     embeddings: Rows
     unlabelled: np.ndarray
 
@@ -70,16 +76,15 @@ class Design(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """A batch's faces by what is known of them before a round.
+    """A batch's faces by what a round knows of them.
 
-    known: rows of labelled faces with a class.
-    rest: how many of the others show a class, judged by the share that the round's validation
-        faces do.
+    known: rows of labelled faces with a class that earlier rounds drew at random.
+    faces: how many of the batch show a class, by the share that its random faces do.
     unlabelled: bool of shape (n,), faces without a label of any round; copies left out.
     """
 
     known: pd.DataFrame
-    rest: float
+    faces: float
     unlabelled: np.ndarray
 
 
@@ -110,25 +115,22 @@ def design_of(faces: pd.DataFrame) -> Design:
 def parts_of(
     faces: pd.DataFrame, labelled: pd.DataFrame, round_name: str, classes: Sequence[str]
 ) -> Parts:
-    """Split a batch into what was known before a round and the rest that its validation stands for.
+    """Tell of a batch which faces earlier rounds drew at random, and which have no label.
 
     Args:
         faces: columns face_id, duplicate_of; all faces of the batch.
-        labelled: columns face_id, round, purpose, label; of the batch, up to the round.
+        labelled: columns face_id, round, inclusion_probability, label; of the batch.
         round_name: the round.
         classes: the labels that are classes.
     """
-    before = labelled[labelled["round"] != round_name]
     # A label of a copy is its original's, which stands for both.
     original = faces["duplicate_of"].fillna(faces["face_id"])
-    asked_about, asked_before = (
-        original[faces["face_id"].isin(some["face_id"])] for some in (labelled, before)
-    )
-    is_asked = (labelled["round"] == round_name) & (labelled["purpose"] == "validation")
-    usable = labelled.loc[is_asked, "label"].isin(classes).mean() if is_asked.any() else 0.0
+    asked_about = original[faces["face_id"].isin(labelled["face_id"])]
+    drawn = labelled[labelled["inclusion_probability"].notna()]
+    is_usable = drawn["label"].isin(classes)
     is_distinct = faces["duplicate_of"].isna()
     return Parts(
-        before[before["label"].isin(classes)],
-        (int(is_distinct.sum()) - asked_before.nunique()) * float(usable),
+        drawn[is_usable & (drawn["round"] != round_name)],
+        int(is_distinct.sum()) * float(is_usable.mean() if len(drawn) else 0),
         (is_distinct & ~faces["face_id"].isin(asked_about)).to_numpy(),
     )

@@ -1,17 +1,19 @@
 """What validation faces alone cannot tell: figures for the whole batch, and how models settle."""
 
+import math
+
 import numpy as np
 
-from faceloop.evaluation.comparison import PairedPredictions, confusions_of
+from faceloop.evaluation.comparison import PairedPredictions, confusions_of, errors
 from faceloop.evaluation.evaluation_figures import PredictionAgreement, WholeBatchFigures
 from faceloop.evaluation.held_out import WholeBatch
 from faceloop.model.head import Head, blocks, predict
-from faceloop.statistics.confusion import METRICS, confusion_by_group, figures
+from faceloop.statistics.confusion import METRICS, figures
 from faceloop.statistics.estimates import EstimateWithError
-from faceloop.statistics.intervals import Error, deviation, share_interval
+from faceloop.statistics.intervals import Error, share_interval
 from faceloop.statistics.kappa import cohen_kappa
 from faceloop.statistics.params import Intervals
-from faceloop.statistics.resampling import LENT, bootstrap_confusions, lend_faces
+from faceloop.statistics.resampling import bootstrap_confusions
 
 
 def whole_batch_figures(
@@ -23,38 +25,48 @@ def whole_batch_figures(
 ) -> WholeBatchFigures | None:
     """Estimate the candidate's figures on every face of the batch, easy and hard.
 
-    Validation faces come from what is left of the pool. Once its hard faces have been picked for
-    training, they look too good. So the counts of two strata are added (Särndal et al., Model
-    Assisted Survey Sampling, 1992, section 3.7): faces labelled before this round, each by what
-    the model says of it while held out; and the rest, for which the validation faces stand. Of the
-    first nothing is sampled: the interval is the second's. Heads out of fold learnt from fewer
-    faces, so this leans to the low side.
+    Each round's validation faces are a random sample of the batch, so all of them are: those of
+    this round, and those of earlier ones by what the model says of them while held out. Picked
+    faces tell nothing of the others and do not count. The error is that of a sample without
+    replacement, (1 - n / N) of the variance (Särndal et al., Model Assisted Survey Sampling, 1992,
+    section 3.3). Heads out of fold learnt from fewer faces, so this leans to the low side.
 
     Returns:
         None where the model trained on a face and no fold held it out, or nothing was validated.
     """
-    fresh, n_classes = np.isnan(batch.out_of_fold).any(axis=1), len(head.classes)
+    fresh, n = np.isnan(batch.out_of_fold).any(axis=1), len(judged.truth) + len(batch.truth)
     if len(judged.truth) == 0 or (fresh & batch.trained).any():
         return None
     p = batch.out_of_fold.copy()
     p[fresh] = predict(head, batch.features[fresh])
-    known = confusion_by_group(batch.truth, p.argmax(axis=1), batch.truth * 0, n_classes).sum(0)
-    by_group, varying = confusions_of(judged, judged.candidate)
-    n_groups, scale = len(by_group), batch.rest / by_group.sum()
+    drawn_so_far = with_earlier(judged, batch, p)
+    by_group, varying = confusions_of(drawn_so_far, drawn_so_far.candidate)
     (draws,) = bootstrap_confusions([varying], settings.bootstrap, rng)
-    draws *= batch.rest / draws.sum(axis=(1, 2), keepdims=True)
-    points = figures(known + by_group.sum(axis=0) * scale)
-    drawn = figures(known + lend_faces(draws, rng, LENT * scale))
-    drawn["accuracy"] = figures(known + draws)["accuracy"]
-    # Where no error was seen in the rest, a rate of 3 / n is not ruled out.
-    least = 1.5 / n_groups * batch.rest / (batch.rest + len(batch.truth))
+    points, spread = figures(by_group.sum(axis=0)), errors(draws, by_group, rng)
+    n_groups, left = len(by_group), math.sqrt(max(1 - n / batch.faces, 0))
     found = {}
     for metric in METRICS:
-        value, error = float(points[metric]), max(deviation(drawn[metric], n_groups), least)
+        # Where no error was seen, a rate of 3 / n is not ruled out.
+        error = max(spread[metric].deviation, 1.5 / n_groups) * left
+        value = float(points[metric])
         low, high = share_interval(value, Error(error, n_groups - 1), n_groups, settings.confidence)
         found[metric] = EstimateWithError(value=value, low=low, high=high, error=error)
-    return WholeBatchFigures(
-        known=len(batch.truth), rest=round(batch.rest), groups=n_groups, **found
+    known = len(batch.truth)
+    return WholeBatchFigures(known=known, rest=round(batch.faces) - known, groups=n_groups, **found)
+
+
+def with_earlier(judged: PairedPredictions, batch: WholeBatch, p: np.ndarray) -> PairedPredictions:
+    """Return the round's validation faces and those of earlier rounds, of whom the model says p."""
+    weights = np.ones(len(judged.truth)) if judged.weights is None else judged.weights
+    known = batch.strata is not None and judged.strata is not None
+    everyone = np.vstack([judged.candidate, p])
+    return PairedPredictions(
+        np.concatenate([judged.truth, batch.truth]),
+        np.concatenate([judged.groups, batch.groups]),
+        accepted=everyone,
+        candidate=everyone,
+        weights=np.concatenate([weights, batch.weights]),
+        strata=np.concatenate([judged.strata, batch.strata]) if known else None,
     )
 
 

@@ -29,7 +29,7 @@ class Evidence(NamedTuple):
     `queued` and `answered` count the candidate round's faces, `votes` all that was ever labelled,
     `looks` how often the gate was asked so far, `without_gain` the rounds in a row before this one
     that counted as without gain; `pool_left` counts the faces that may still be asked about, and
-    `unseen_left` those of them that could validate a model.
+    `unseen_left` those that wait to judge a model.
     """
 
     overfit: Comparison
@@ -172,7 +172,7 @@ def _end(evidence: Evidence, gate: Gate, gains: Finding, idle: int) -> str | Non
         return "the gain is open (gate.on_undecided)"
     if evidence.unseen_left == 0:
         left = f"the pool is exhausted: {evidence.pool_left} faces are left, none of them from a"
-        return f"{left} photo or track that no model has seen"
+        return f"{left} photo or track that waits to judge"
     if gate.max_labels is not None and evidence.votes >= gate.max_labels:
         return f"the budget is spent: {evidence.votes} of {gate.max_labels} votes (gate.max_labels)"
     return None

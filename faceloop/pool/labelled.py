@@ -1,8 +1,8 @@
-"""The labelled faces of a round, and the copies among a batch's faces: columns and places."""
+"""The labelled faces of a round, a batch's copies and its jury: columns."""
 
 # One row is a face that somebody voted on; split is train, overfit, validation or unused. Purpose,
-# cluster (its stratum, where it was drawn at random) and inclusion_probability (blank unless drawn
-# at random) are those it was first asked with.
+# cluster (of faces drawn at random in older rounds: their stratum) and inclusion_probability
+# (blank unless drawn at random) are those it was first asked with.
 LABELLED = {
     "face_id": "str",
     "batch": "str",
@@ -19,3 +19,6 @@ LABELLED = {
 }
 # One row is a face that nearly repeats an earlier one of its batch: what link_duplicates found.
 DUPLICATES = {"face_id": "str", "duplicate_of": "str", "similarity": "float64"}
+# One row is a face, in its table's order: the lot of its photo or track (-1 where faces are picked
+# from it), and the stratum that it was dealt by.
+JURY = {"lot": "int32", "stratum": "int32"}

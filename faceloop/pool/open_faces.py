@@ -34,3 +34,23 @@ def open_pool(faces: pd.DataFrame, labelled: pd.DataFrame, held_out: Collection[
     ).to_numpy()
     unseen = is_open & ~faces["group"].isin(set(labelled["group"])).to_numpy()
     return Pool(is_open, unseen)
+
+
+def waits_to_judge(lots: np.ndarray, faces: pd.DataFrame, labelled: pd.DataFrame) -> np.ndarray:
+    """Return which faces (n,) are in lots that no round has drawn from yet.
+
+    Lots are drawn in their order, so these are the ones behind the last that was. A round whose
+    random faces were not all of the jury was drawn in another way (before there was one, or by
+    other params), and tells nothing of its order.
+
+    Args:
+        lots: int of shape (n,).
+        faces: the batch's face table; column group.
+        labelled: columns round, group, inclusion_probability.
+    """
+    drawn = labelled[labelled["inclusion_probability"].notna()]
+    here = np.flatnonzero(faces["group"].isin(drawn["group"]))
+    lot_of = dict(zip(faces["group"].array[here], lots[here], strict=True))
+    by_round = drawn["group"].map(lot_of).groupby(drawn["round"])
+    last = by_round.max()[by_round.min() >= 0].max() if len(drawn) else np.nan
+    return lots > (-1 if np.isnan(last) else last)

@@ -1,5 +1,6 @@
 """Reading the pool: the last batch's faces, their embeddings, and all that is labelled."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
@@ -11,6 +12,7 @@ from faceloop.crops.face_table import read_batch
 from faceloop.pool.features import StoredEmbeddings
 from faceloop.pool.labelled import LABELLED
 
+JURY_DIR = Path("data/jury")
 POOL = ["face_id", "group", "duplicate_of"]
 
 
@@ -70,3 +72,17 @@ def read_distinct(batch: str, *more: str) -> pd.DataFrame:
         linked = faces[column].isin(links["face_id"])
         faces.loc[linked, "duplicate_of"] = faces.loc[linked, column].map(original)
     return faces
+
+
+def read_jury(batch: str, faces: int) -> pd.DataFrame:
+    """Return a batch's jury, a row a face: columns JURY.
+
+    Raises:
+        FaceloopError: it is not here, or not of so many faces.
+    """
+    jury = read_parquet(JURY_DIR / f"{batch}.parquet")
+    if len(jury) != faces:
+        raise FaceloopError(
+            f"batch {batch} has {faces} faces and its jury {len(jury)}: run 'dvc repro'"
+        )
+    return jury

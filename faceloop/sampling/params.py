@@ -60,10 +60,23 @@ class ByStrategy(Declared):
         return split_strategy(self.strategy)[1]
 
 
-class SampleValidation(Block):
+class JuryShare(Part):
+    """What of a batch is set aside."""
+
+    jury_share: Annotated[float, Field(gt=0, lt=1)]
+
+
+class JurySize(Part):
+    """How many of those set aside a round asks."""
+
     size: Count
     reserve: Annotated[int, Field(ge=0)]
-    max_share: Annotated[float, Field(gt=0, lt=1)]
+
+
+class SampleValidation(JurySize, JuryShare):
+    """The whole block."""
+
+    model_config = Block.model_config
 
 
 class SampleUncertain(Block):

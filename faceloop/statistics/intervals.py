@@ -25,6 +25,18 @@ class Error(NamedTuple):
     freedom: float
 
 
+def effective_groups(sizes: np.ndarray) -> float:
+    """Return how many groups of one size tell as much as these, (sum n)² / sum n².
+
+    Where a few crowds hold most faces, the error is as little known as theirs (Carter, Schnepel and
+    Steigerwald 2017, Asymptotic Behavior of a t-Test Robust to Cluster Heterogeneity).
+
+    Args:
+        sizes: (n_groups,), faces of each, by weight.
+    """
+    return float(sizes.sum() ** 2 / (sizes**2).sum())
+
+
 def freedom_of_mean(draws: np.ndarray, n_groups: np.ndarray) -> float:
     """Return the degrees of freedom of the error of a mean over classes.
 

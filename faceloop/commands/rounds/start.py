@@ -21,6 +21,7 @@ from faceloop.commands.rounds.edit_params import edit_params
 from faceloop.commands.settings import read_settings
 from faceloop.faces.media import RAW_DIR
 from faceloop.labels.vote_files import LABELS_DIR, annotator_files
+from faceloop.pool.reading import JURY_DIR
 
 DEMO = "demo"
 
@@ -55,11 +56,11 @@ def run(arguments: argparse.Namespace) -> int:
         for path in annotator_files(name.name):
             if not path.stem.startswith("truth"):
                 raise FaceloopError(f"{path} holds a person's labels: move it away if it may go")
-    made = (DUPLICATES_DIR, EMBEDDINGS_DIR, FACES_DIR, LABELLED_DIR, METRICS_DIR, QUEUE_DIR)
+    made = (DUPLICATES_DIR, EMBEDDINGS_DIR, FACES_DIR, JURY_DIR, LABELLED_DIR, QUEUE_DIR)
     files = (RAW_DIR / f"{DEMO}.truth.csv", LOCK, *Path("models").glob("*.*"))
     with together() as changes:
         reset_params(arguments.classes)
-        for path in (RAW_DIR / DEMO, *rounds, *made, *files):
+        for path in (RAW_DIR / DEMO, *rounds, *made, METRICS_DIR, *files):
             changes.remove(path)
     print(f"start: classes {', '.join(arguments.classes)}; no batch, no label")
     print("then: put photos and videos in data/raw/NAME/, and: faceloop next --batch NAME")

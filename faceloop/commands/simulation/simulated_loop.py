@@ -11,9 +11,10 @@ from faceloop.evaluation.comparison import confusion_by_group, figures
 from faceloop.model.fit_head import fit_head
 from faceloop.model.head import Head, predict
 from faceloop.sampling.diverse_strategies import Sample, pick_diverse
+from faceloop.sampling.jury import LEARNS, clusters_of, next_lots, set_aside
 from faceloop.sampling.params import split_strategy
 from faceloop.sampling.uncertainty import most_uncertain, score
-from faceloop.sampling.validation import draw_groups, strata_of, stratified_sample
+from faceloop.sampling.validation import draw_groups, stratified_sample
 
 WHOLE_POOL = "whole pool"
 
@@ -100,14 +101,16 @@ def learning_curve(
     pool, test = split_test(data, plan.test_share, seed)
     trained, judged = np.array([], dtype=int), np.array([], dtype=int)
     head = _fit(data, trained, classes, settings)
+    lots, strata = _jury(data, pool, settings, seed)
     for at in range(plan.rounds):
         rng = generator(seed, "simulate", str(at))
         free = np.setdiff1d(pool, np.concatenate([trained, judged]))
         trained, judged = np.concatenate([trained, judged]), free[:0]
         if plan.validation:
-            unseen = free[~np.isin(data.groups[free], data.groups[trained])]
-            judged = _validation(data, unseen, plan.validation, settings, rng)
-            free = free[~np.isin(data.groups[free], data.groups[judged])]
+            lent = free[next_lots(lots[free], plan.validation)]
+            judged = lent[stratified_sample(strata[lent], data.groups[lent], plan.validation, rng)]
+            free = free[lots[free] == LEARNS]
+            lots[lent] = LEARNS  # from the next round on
         picker = our_picker(f"random/{plan.cold_start}", settings) if at == 0 else pick
         wanted = min(plan.round_size - len(judged), len(free))
         if wanted <= 0:
@@ -139,17 +142,19 @@ def _fit(data: Labelled, rows: np.ndarray, classes: list[str], settings: Setting
     return fit_head(features, labels, groups, classes, "simulated", train, settings.seed).head
 
 
-def _validation(
-    data: Labelled, unseen: np.ndarray, size: int, settings: Settings, rng: np.random.Generator
-) -> np.ndarray:
-    """Draw a round's validation set, as sample_validation does."""
-    wanted = settings.sample_validation
-    lent, _ = draw_groups(data.groups[unseen], wanted.max_share, rng)
-    frame = unseen[lent]
-    strata = np.zeros(len(frame), dtype=int)
-    if len(frame) > size:
-        strata = strata_of(data.features[frame], int(rng.integers(2**31)))
-    return frame[stratified_sample(strata, size, rng)]
+def _jury(
+    data: Labelled, pool: np.ndarray, settings: Settings, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lot and the stratum of each face, of shape (n,), as sample_jury deals them."""
+    rng = generator(seed, "simulate", "jury")
+    _, first, place, sizes = np.unique(
+        data.groups[pool], return_index=True, return_inverse=True, return_counts=True
+    )
+    clusters = clusters_of(data.features, pool[first], rng)
+    dealt = set_aside(sizes, clusters, settings.sample_validation.jury_share, rng)
+    found = np.full((2, len(data.groups)), LEARNS)
+    found[:, pool] = np.array(dealt)[:, place]
+    return found[0], found[1]
 
 
 def _judge(head: Head, data: Labelled, test: np.ndarray) -> dict[str, float]:
