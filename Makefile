@@ -41,6 +41,7 @@ benchmark: $(VENV)/.all
 	python -m benchmarks.strategies --out .work/strategies
 	python -m benchmarks.gate
 	python -m benchmarks.coverage
+	python -m benchmarks.jury
 	python -m benchmarks.balance
 	python -m benchmarks.shadow
 	python -m benchmarks.predict

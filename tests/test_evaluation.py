@@ -343,3 +343,14 @@ def test_plots_are_of_the_candidate() -> None:
     assert points["per_class"]["class"].tolist() == CLASSES
     f1 = f1_score(some.truth, some.candidate.argmax(axis=1), average=None, labels=range(3))
     np.testing.assert_allclose(points["per_class"]["f1"], f1)
+
+
+def test_a_crowd_beside_portraits_leaves_an_error_as_little_known_as_its_own() -> None:
+    groups = np.array([0] * 30 + list(range(1, 31)))
+    truth, said = np.zeros(60, int), np.arange(60) % 4 // 3
+    counts = confusion_by_group(truth, said, groups, 3)
+    (draws,) = bootstrap_confusions([counts], 100, np.random.default_rng(0))
+    freedom = errors(draws, counts, np.random.default_rng(0))["accuracy"].freedom
+    assert freedom == pytest.approx(60**2 / (30**2 + 30) - 1)
+    alike = confusion_by_group(truth, said, np.arange(60), 3)
+    assert errors(draws, alike, np.random.default_rng(0))["accuracy"].freedom == 59

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 from faceloop.base.errors import FaceloopError
-from faceloop.commands.repository.dvc import run_dvc
 from faceloop.commands.journal import LEFT
+from faceloop.commands.repository.dvc import run_dvc
 from faceloop.commands.repository.git import ask_git, run_git
 from faceloop.commands.repository.lock import MADE_IN
 from faceloop.faces.extracted import WORK_DIR
