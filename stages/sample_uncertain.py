@@ -8,15 +8,15 @@ from faceloop.base.params import read_params
 from faceloop.base.randomness import generator
 from faceloop.base.storage import QUEUE_DIR, read_csv, write_csv
 from faceloop.crops.face_table import read_batch_rows
-from faceloop.model.head import p_columns, predict
-from faceloop.model.head_files import MODELS_DIR, read_head
+from faceloop.model.head import p_columns
+from faceloop.pool.features import read_predicted
 from faceloop.pool.open_faces import open_pool
 from faceloop.pool.params import HoldingOut
 from faceloop.pool.queue import QUEUE, queue_rows
 from faceloop.pool.reading import pool_batch, read_pool
 from faceloop.pool.splits import next_overfit_groups
 from faceloop.sampling.params import ByStrategy, SampleUncertain
-from faceloop.sampling.uncertainty import most_uncertain, score_pool
+from faceloop.sampling.uncertainty import most_uncertain, score
 
 
 class Params(HoldingOut, ByStrategy):
@@ -27,21 +27,21 @@ def main() -> None:
     """Write `data/queue/uncertain.csv`, the intermediate sample, with what the model says of it."""
     settings = read_params(Params)
     wanted, candidate = settings.sample_uncertain, settings.rounds.candidate
-    faces, embeddings, labelled = read_pool(settings)
+    faces, _, labelled = read_pool(settings)
     drawn = [read_csv(QUEUE_DIR / f"{name}.csv", QUEUE) for name in ("validation", "reserve")]
     validation = pd.concat(drawn)["face_id"]
     judged = faces.loc[faces["face_id"].isin(validation), "group"]
     held_out = next_overfit_groups(labelled, settings)
     is_open = open_pool(faces, labelled, held_out).open & ~faces["group"].isin(judged).to_numpy()
     rows = np.flatnonzero(is_open)
-    head, reason = read_head(MODELS_DIR / f"{candidate}.safetensors"), settings.uncertainty
+    p, reason = read_predicted(candidate)[rows], settings.uncertainty
     ids, rng = faces["face_id"].array[rows], generator(settings.seed, "sample_uncertain", candidate)
-    scores = score_pool(reason, head, embeddings, rows, ids, rng)
+    scores = score(reason, p, ids, rng)
     picked = most_uncertain(scores, ids, wanted.size)
     found = read_batch_rows(pool_batch(settings), rows[picked])
     queue = queue_rows(found, "train", reason=reason, score=scores[picked])
-    p = predict(head, embeddings[rows[picked]])
-    queue = queue.assign(**dict(zip(p_columns(settings.classes), p.T, strict=True)))
+    columns = p_columns(settings.classes)
+    queue = queue.assign(**dict(zip(columns, p[picked].T, strict=True)))
     write_csv(queue.sort_values("face_id"), QUEUE_DIR / "uncertain.csv")
     print(f"sample_uncertain: {len(queue)} of {len(rows)} faces by {reason}")
 

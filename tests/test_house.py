@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 STAGES = [
     "extract_faces",
     "embed",
+    "neighbours",
     "link_duplicates",
     "merge_labels",
     "train",
@@ -41,7 +42,8 @@ MAY_IMPORT = {
     "weights": "base",
     "faces": "base crops workers weights",
     "embedding": "base crops weights",
-    "duplicates": "base",
+    "neighbours": "base",
+    "duplicates": "base neighbours",
     "pool": "base crops",
     "statistics": "base",
     "labels": "base crops pool statistics",
