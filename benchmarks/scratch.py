@@ -74,7 +74,7 @@ def extract_once(batch: str) -> None:
 
 
 def embed_once(batch: str) -> None:
-    """Run embed, neighbours and link_duplicates, unless this scratch project holds their outs already."""
+    """Run embed and what follows on it, unless this scratch project holds their outs already."""
     if not (EMBEDDINGS_DIR / f"{batch}.npy").is_file():
         embed.main(batch)
     if not (NEIGHBOURS_DIR / f"{batch}.parquet").is_file():

@@ -79,10 +79,9 @@ def test_its_logits_are_gaussian_log_densities_and_shares(shrinkage: float) -> N
     covariance = (1 - shrinkage) * about.T @ about / (len(x) - 4) + shrinkage * towards
     inverse, shares = np.linalg.inv(covariance), np.array([31, 31, 31, 1]) / 94
     one = x[5]
-    logits = [
-        np.log(shares[at]) - (one - means[at]) @ inverse @ (one - means[at]) / 2 for at in range(4)
-    ]
-    np.testing.assert_allclose(softmax(one @ weight + bias), softmax(np.array(logits)), rtol=1e-5)
+    far = [(one - mean) @ inverse @ (one - mean) for mean in means]
+    logits = np.log(shares) - np.array(far) / 2
+    np.testing.assert_allclose(softmax(one @ weight + bias), softmax(logits), rtol=1e-5)
 
 
 def test_the_covariance_is_that_of_all_rows() -> None:
@@ -184,7 +183,7 @@ def test_a_faces_own_group_says_nothing_of_it_while_it_is_held_out() -> None:
     found = learn(Faces(x, labels), np.arange(240), groups)
     own = found.fit.out_of_fold[np.arange(240), labels]
     shares = np.bincount(labels) / 240
-    assert -np.log(own).mean() > -0.9 * (shares * np.log(shares)).sum()
+    assert -np.log(own).mean() > -0.8 * (shares * np.log(shares)).sum()
 
 
 def test_the_order_of_faces_beside_the_labelled_ones_changes_hardly_anything() -> None:
@@ -211,7 +210,9 @@ def test_a_student_comes_back_from_disk_as_it_was(tmp_path: Path) -> None:
     head = student_of(300)
     write_head(head, tmp_path / "head.safetensors")
     back, x = read_head(tmp_path / "head.safetensors"), moons(9).features
-    np.testing.assert_array_equal(predict(back, x), predict(head, x))
+    for one, other in zip(back.hidden, head.hidden, strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_allclose(predict(back, x), predict(head, x), rtol=1e-12)
 
 
 def test_a_student_predicts_by_its_layers() -> None:
