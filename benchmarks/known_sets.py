@@ -19,12 +19,21 @@ from faceloop.embedding.embedder import embedder_of
 from faceloop.pool.features import read_embeddings
 from faceloop.weights.loading import load_network, pick_device
 
+AGES = (16, 36, 61)  # years at which a band begins
+
 
 def utkface(target: str, rare: float = 1.0) -> tuple[Labelled, list[str]]:
     """Read UTKFace's shared embeddings with one of its labels; keep a share of the rarest."""
     folder = DATA / "utkface"
     data, classes = read_outside_set(folder / "embeddings_0095.npz", folder / "labels.csv", target)
     return without_rare(data, rare), classes
+
+
+def ages() -> tuple[Labelled, list[str]]:
+    """Read UTKFace's shared embeddings with age in four bands."""
+    data, ages = utkface("age")
+    bands = np.digitize(np.array(ages, dtype=float), AGES)
+    return data._replace(labels=bands[data.labels]), ["to 15", "to 35", "to 60", "over 60"]
 
 
 def onet(target: str, cache: Path) -> tuple[Labelled, list[str]]:

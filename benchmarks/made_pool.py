@@ -12,7 +12,8 @@ from faceloop.base.tables import as_table
 from faceloop.crops.face_table import FACES, LANDMARKS, PLACE, read_batch_rows
 from faceloop.labels.columns import ASKED_AS, VOTES
 from faceloop.labels.vote_files import write_queue, write_votes
-from faceloop.pool.features import read_embeddings
+from faceloop.neighbours.nearest import EDGES, nearest
+from faceloop.pool.features import NEIGHBOURS_DIR, StoredEmbeddings, read_embeddings
 from faceloop.pool.labelled import DUPLICATES
 from faceloop.pool.queue import queue_rows
 
@@ -22,11 +23,14 @@ AT_A_TIME = 200_000  # faces made
 
 
 def make_batch(batch: str, faces: int, width: int) -> None:
-    """Write what extract_faces, embed and link_duplicates would, in bounded memory; no crops."""
+    """Write what the stages up to link_duplicates would, in bounded memory; no crops."""
     for folder in (FACES_DIR, EMBEDDINGS_DIR, Path("data/sources"), Path("data/raw") / batch):
         folder.mkdir(parents=True, exist_ok=True)
     write_faces(batch, faces)
     write_embeddings(batch, faces, width)
+    edges = nearest(StoredEmbeddings(batch), np.random.default_rng(0))
+    edges_table = as_table(dict(zip(EDGES, edges, strict=True)), EDGES)
+    write_parquet(edges_table, NEIGHBOURS_DIR / f"{batch}.parquet")
     write_parquet(as_table([], DUPLICATES), DUPLICATES_DIR / f"{batch}.parquet")
 
 

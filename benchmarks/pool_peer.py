@@ -8,6 +8,7 @@ from benchmarks.peers import PEERS
 from faceloop.base.rounds import SEED_ROUND
 from faceloop.base.storage import LABELLED_DIR, read_csv
 from faceloop.commands.simulation.simulated_loop import Labelled, Moment
+from faceloop.model.head import predict
 from faceloop.model.head_files import MODELS_DIR, read_head
 from faceloop.pool.features import places_of, read_embeddings
 from faceloop.pool.labelled import LABELLED
@@ -25,7 +26,8 @@ def main(peer: str, size: str) -> None:
     ids = np.arange(len(features))
     data = Labelled(ids, ids, features, labels)
     free = np.setdiff1d(ids, trained)
-    picked = PEERS[peer](Moment(data, trained, free, head), int(size), np.random.default_rng(0))
+    moment = Moment(data, trained, free, head, predict(head, features[free]))
+    picked = PEERS[peer](moment, int(size), np.random.default_rng(0))
     print(f"{peer}: {len(picked)} of {len(free)}")
 
 

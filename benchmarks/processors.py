@@ -33,18 +33,13 @@ from faceloop.labels.columns import ASKED_AS, VOTES
 from faceloop.labels.vote_files import write_queue, write_votes
 from faceloop.pool.queue import QUEUE
 from faceloop.workers.local import cores
-from stages import link_duplicates, sample_jury
+from stages import link_duplicates, neighbours, sample_jury
 
 ROOT = Path(__file__).resolve().parents[1]
 BATCH, TRUTH, ROUNDS = "pool", Path("truth.csv"), (SEED_ROUND, "o01-i00")
 DECIDED = (
-    "labels",
-    "data/duplicates",
-    "data/jury",
-    "data/labelled",
-    "data/queue",
-    "models",
-    "metrics",
+    *("labels", "data/neighbours", "data/duplicates", "data/jury", "data/labelled"),
+    *("data/predicted", "data/queue", "models", "metrics"),
 )
 AVX512 = "X86_V4 AVX512_ICL AVX512_SPR"  # NumPy's names
 PROCESSORS: dict[str, dict[str, str]] = {
@@ -127,6 +122,7 @@ def decide(from_photos: bool) -> None:
         extract_faces.main(BATCH)
         embed.main(BATCH)
     with threadpool_limits(1):
+        neighbours.main(BATCH)
         link_duplicates.main(BATCH)
         sample_jury.main(BATCH)
         run_stages()

@@ -97,9 +97,8 @@ def lay_project(faces: int) -> None:
     Path("hook/sitecustomize.py").write_text(HOOK, encoding="utf-8")
     subprocess.run(["git", "init", "-q"], check=True)
     run_dvc("init", "-q")
-    made = [
-        f"{stage}@{BATCH}" for stage in ("extract_faces", "embed", "link_duplicates", "sample_jury")
-    ]
+    stages = ("extract_faces", "embed", "neighbours", "link_duplicates", "sample_jury")
+    made = [f"{stage}@{BATCH}" for stage in stages]
     run_dvc("commit", "--force", *made)
     commit("A clone")
 

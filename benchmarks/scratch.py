@@ -12,7 +12,8 @@ from faceloop.base.rounds import PRIOR, SEED_ROUND
 from faceloop.base.storage import DUPLICATES_DIR, EMBEDDINGS_DIR, FACES_DIR
 from faceloop.commands.rounds.edit_params import edit_params
 from faceloop.faces.media import RAW_DIR
-from stages import embed, extract_faces, link_duplicates, sample_jury
+from faceloop.pool.features import NEIGHBOURS_DIR
+from stages import embed, extract_faces, link_duplicates, neighbours, sample_jury
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -81,9 +82,11 @@ def extract_once(batch: str) -> None:
 
 
 def embed_once(batch: str) -> None:
-    """Run embed, link_duplicates and sample_jury, the first two where their outs are not here."""
+    """Run embed and what follows on it, unless this scratch project holds their outs already."""
     if not (EMBEDDINGS_DIR / f"{batch}.npy").is_file():
         embed.main(batch)
+    if not (NEIGHBOURS_DIR / f"{batch}.parquet").is_file():
+        neighbours.main(batch)
     if not (DUPLICATES_DIR / f"{batch}.parquet").is_file():
         link_duplicates.main(batch)
     sample_jury.main(batch)

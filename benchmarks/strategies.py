@@ -165,7 +165,8 @@ def main(words: Sequence[str] | None = None) -> int:
         return 2
     out, settings = arguments.out.resolve(), read_settings()
     if arguments.class_weight:
-        train = settings.train.model_copy(update={"class_weight": arguments.class_weight})
+        weighted = {"head": "logistic", "class_weight": arguments.class_weight}
+        train = settings.train.model_copy(update=weighted)
         settings = settings.model_copy(update={"train": train})
     for name in arguments.only:
         print(f"\n## {name}\n", flush=True)

@@ -13,7 +13,7 @@ from faceloop.crops.face_table import read_batch
 from faceloop.crops.packs import decode_crop, read_crops
 from faceloop.crops.params import OfABatch
 from faceloop.duplicates.linking import Links, link_copies, small_crop
-from faceloop.duplicates.neighbours import MIN_COSINE, Pairs, near_pairs
+from faceloop.duplicates.pairs import MIN_COSINE, Pairs, near_pairs
 from faceloop.duplicates.params import LinkDuplicates
 from faceloop.pool.features import StoredEmbeddings
 from faceloop.pool.labelled import DUPLICATES

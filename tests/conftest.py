@@ -39,6 +39,8 @@ from faceloop.embedding.rows import write_array
 from faceloop.evaluation import comparison, shadow
 from faceloop.faces.sources import PRELOAD
 from faceloop.model import fit_head
+from faceloop.neighbours.nearest import EDGES, nearest
+from faceloop.pool.features import NEIGHBOURS_DIR
 from faceloop.pool.labelled import DUPLICATES, LABELLED
 from faceloop.pool.queue import QUEUE, queue_rows
 from faceloop.workers import dispatch
@@ -52,6 +54,7 @@ from stages import (
     gate,
     link_duplicates,
     merge_labels,
+    neighbours,
     sample_diverse,
     sample_jury,
     sample_relabel,
@@ -137,6 +140,8 @@ class Project:
         features /= np.linalg.norm(features, axis=1, keepdims=True)
         with self.here():
             write_array(features.astype(np.float16), EMBEDDINGS_DIR / f"{name}.npy")
+            edges = as_table(dict(zip(EDGES, nearest(features, rng), strict=True)), EDGES)
+            write_parquet(edges, NEIGHBOURS_DIR / f"{name}.parquet")
             write_parquet(as_table([], DUPLICATES), DUPLICATES_DIR / f"{name}.parquet")
             crops = {one: jpeg((at * 7 % 256, 90, 120)) for at, one in enumerate(rows.face_id)}
             lay_crops(rows, crops, name)
@@ -379,6 +384,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     with made.here():
         extract_faces.main("drawn")
         embed.main("drawn")
+        neighbours.main("drawn")
         link_duplicates.main("drawn")
     yield made
 

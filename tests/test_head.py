@@ -19,7 +19,7 @@ from faceloop.model.params import Train
 CLASSES = ["none", "glasses", "sunglasses"]
 
 
-BALANCED = Train(class_weight="balanced")
+BALANCED = Train(head="logistic", class_weight="balanced")
 
 
 def fit_head(*said: Any, strengths: list[float], train: Train = BALANCED) -> Fit:
@@ -46,7 +46,7 @@ def fitted(l2: float = 0.1, n: int = 90) -> Fit:
 @pytest.mark.parametrize("l2", [1.0, 0.1, 0.01])
 def test_the_fit_equals_scikit_learns(l2: float, class_weight: str) -> None:
     features, labels, groups = data()
-    train = Train(class_weight=class_weight)
+    train = Train(head="logistic", class_weight=class_weight)
     head = fit_head(features, labels, groups, strengths=[l2], train=train).head
     x = (features - features.mean(axis=0)) / features.std(axis=0)
     with_ones = np.hstack([x, np.ones((len(x), 1))])  # so that the bias is penalised too

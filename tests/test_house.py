@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 STAGES = [
     "extract_faces",
     "embed",
+    "neighbours",
     "link_duplicates",
     "sample_jury",
     "merge_labels",
@@ -43,7 +44,8 @@ MAY_IMPORT = {
     "weights": "base",
     "faces": "base crops workers weights",
     "embedding": "base crops weights",
-    "duplicates": "base",
+    "neighbours": "base",
+    "duplicates": "base neighbours",
     "pool": "base crops",
     "statistics": "base",
     "labels": "base crops pool statistics",

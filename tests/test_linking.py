@@ -22,10 +22,11 @@ from faceloop.base.tables import as_table
 from faceloop.commands.settings import read_settings
 from faceloop.crops.face_table import read_batch
 from faceloop.crops.packs import encode_crop
-from faceloop.duplicates import neighbours
+from faceloop.duplicates import pairs
 from faceloop.duplicates.linking import INNER_PX, SMALL_PX, likeness, link_copies
-from faceloop.duplicates.neighbours import NEAREST, Pairs, cells, near_pairs
+from faceloop.duplicates.pairs import NEAREST, Pairs, near_pairs
 from faceloop.embedding.rows import write_array
+from faceloop.neighbours import cells
 from faceloop.pool.labelled import DUPLICATES, LABELLED
 from faceloop.pool.open_faces import open_pool
 from faceloop.pool.queue import QUEUE
@@ -53,9 +54,11 @@ def with_copies(n: int) -> np.ndarray:
 
 @pytest.fixture
 def small_cells(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "LEAF", 32)
-    monkeypatch.setattr(neighbours, "BRANCHES", 4)
-    monkeypatch.setattr(neighbours, "BLOCK", 50)
+    monkeypatch.setattr(pairs, "LEAF", 32)
+    monkeypatch.setattr(pairs, "BLOCK", 50)
+    monkeypatch.setattr(cells, "LEAF", 32)
+    monkeypatch.setattr(cells, "BRANCHES", 4)
+    monkeypatch.setattr(cells, "BLOCK", 50)
 
 
 def test_in_one_cell_each_face_is_paired_with_its_nearest_earlier_few() -> None:
@@ -63,7 +66,7 @@ def test_in_one_cell_each_face_is_paired_with_its_nearest_earlier_few() -> None:
     cosine = features @ features.T
     expected = set()
     for later in range(60):
-        near = sorted(range(later), key=lambda one: -cosine[later, one])[: neighbours.NEAREST]
+        near = sorted(range(later), key=lambda one: -cosine[later, one])[:NEAREST]
         expected |= {(one, later) for one in near if cosine[later, one] >= 0.7}
     assert pairs_of(features, 0.7) == expected
 
@@ -74,18 +77,11 @@ def test_near_copies_are_found_across_cells(small_cells: None) -> None:
     assert all(later == earlier + 400 for earlier, later in found)
 
 
-def test_every_face_is_at_home_in_one_cell_and_cells_are_small(small_cells: None) -> None:
-    rows = np.arange(3, 703)
-    homes = [home for home, _ in cells(unit(703), rows, np.random.default_rng(0))]
-    np.testing.assert_array_equal(np.sort(np.concatenate(homes)), rows)
-    assert len(homes) > 10 and max(map(len, homes)) <= 32
-
-
 def test_faces_that_no_cell_can_part_are_compared_with_a_few_alone(small_cells: None) -> None:
     found = pairs_of(np.tile(unit(1), (500, 1)), 0.99)
     assert {later for _, later in found} == set(range(1, 500))
     assert max(earlier for earlier, _ in found) < 32
-    assert len(found) <= neighbours.NEAREST * 500
+    assert len(found) <= NEAREST * 500
 
 
 @pytest.mark.parametrize("n", [0, 1])

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from faceloop.commands.release.onnx_head import _varint, onnx_of
-from faceloop.model.head import Head, predict
+from faceloop.model.head import Head, Hidden, predict
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra onnx")
 
 
-def head_of(classes: tuple[str, ...], d: int) -> Head:
+def head_of(classes: tuple[str, ...], d: int, units: int = 0) -> Head:
     rng = np.random.default_rng(5)
+    shapes = ((d, units), units, (units, len(classes)))
+    layer = Hidden(*(rng.normal(size=shape).astype(np.float32) for shape in shapes))
     return Head(
         classes,
         rng.normal(size=(d, len(classes))).astype(np.float32),
@@ -22,12 +24,13 @@ def head_of(classes: tuple[str, ...], d: int) -> Head:
         0.7,
         0.1,
         "test",
+        layer if units else None,
     )
 
 
-@pytest.mark.parametrize(("d", "n"), [(8, 1), (300, 17)])
-def test_it_runs_and_agrees_with_the_head(d: int, n: int) -> None:
-    head = head_of(("none", "glasses", "Sonnenbrille-ä"), d)
+@pytest.mark.parametrize(("d", "n", "units"), [(8, 1, 0), (300, 17, 0), (8, 17, 1), (300, 5, 40)])
+def test_it_runs_and_agrees_with_the_head(d: int, n: int, units: int) -> None:
+    head = head_of(("none", "glasses", "Sonnenbrille-ä"), d, units)
     session = onnxruntime.InferenceSession(onnx_of(head))
     features = np.random.default_rng(1).normal(size=(n, d)).astype(np.float32)
     (p,) = session.run(["probabilities"], {"embedding": features})

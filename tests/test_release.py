@@ -420,7 +420,7 @@ def test_calibration_is_what_is_said_of_each_class_of_random_faces_while_held_ou
 def test_the_card_says_how_classes_were_weighted(
     second_round: Any, out: Path, class_weight: str, said: str
 ) -> None:
-    second_round.set({"train.class_weight": class_weight})
+    second_round.set({"train.head": "logistic", "train.class_weight": class_weight})
     release(out)
     assert said in (out / "model/README.md").read_text()
 

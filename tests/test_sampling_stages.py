@@ -10,9 +10,8 @@ from conftest import CLASSES
 from faceloop.base.storage import QUEUE_DIR, read_csv
 from faceloop.crops.face_table import read_batch
 from faceloop.model import fit_head
-from faceloop.model.head import p_columns, predict
-from faceloop.model.head_files import read_head
-from faceloop.pool.features import read_embeddings
+from faceloop.model.head import p_columns
+from faceloop.pool.features import read_predicted
 from faceloop.pool.queue import QUEUE
 from faceloop.pool.reading import read_jury
 from faceloop.sampling.params import DIVERSITY
@@ -91,9 +90,7 @@ def test_the_uncertain_are_the_top_of_the_whole_pool(pool: Any, strategy: str) -
     pool.set({"strategy": f"{strategy}/top"})
     parts = sample(pool)
     faces = read_batch("pool")
-    p = predict(
-        read_head(sample_uncertain.MODELS_DIR / f"{SEED}.safetensors"), read_embeddings("pool")
-    )
+    p = read_predicted(SEED)
     waits = read_jury("pool", len(faces))["lot"] >= 0  # no lot was drawn from yet
     free = [
         (-STRATEGIES[strategy](p)[at].round(6), face_id)
@@ -111,10 +108,7 @@ def test_what_the_model_says_travels_with_the_uncertain_and_ends_there(pool: Any
     told = pd.read_csv(QUEUE_DIR / "uncertain.csv").set_index("face_id")[columns]
     faces = read_batch("pool")
     here = faces["face_id"].isin(told.index)
-    p = predict(
-        read_head(sample_uncertain.MODELS_DIR / f"{SEED}.safetensors"),
-        read_embeddings("pool")[here],
-    )
+    p = read_predicted(SEED)[here]
     np.testing.assert_allclose(told.loc[faces.loc[here, "face_id"]], p, atol=1e-6)
     assert len(parts["diverse"]) == 8
     assert list(pd.read_csv(QUEUE_DIR / "diverse.csv")) == list(QUEUE)

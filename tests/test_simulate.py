@@ -74,6 +74,21 @@ def test_a_second_run_computes_only_what_is_missing(
     pd.testing.assert_frame_equal(kept, first)
 
 
+def test_heads_are_compared_on_the_same_splits(outside: list[str]) -> None:
+    words = ["--strategies", "random", "margin/top", "--heads", "logistic", "pool"]
+    assert main([*outside, *RUN, *words]) == 0
+    both = pd.read_csv("simulations/results.csv").set_index("strategy")["macro_f1"]
+    names = {"random", "margin/top", "random + pool", "margin/top + pool"}
+    assert set(both.index) == {*names, "whole pool"}
+    assert both["random"].tolist() != both["random + pool"].tolist()
+    against = pd.read_csv("simulations/against_random.csv")
+    assert set(against["strategy"]) == names - {"random"}
+    words = ["--strategies", "random", "--heads", "pool", "--out", "alone"]
+    assert main([*outside, *RUN, *words]) == 0
+    alone = pd.read_csv("alone/results.csv").set_index("strategy")["macro_f1"]
+    assert alone["random"].tolist() == both["random + pool"].tolist()
+
+
 def test_two_jobs_give_what_one_gives(outside: list[str], as_shipped: None) -> None:
     for jobs in ("1", "2"):
         words = ["--strategies", "random", "--jobs", jobs, "--out", f"with-{jobs}"]
@@ -168,10 +183,9 @@ class TestACurve:
             return picked
 
         rows_of(pick, Plan(12, 2, 0, 0.25), data)
-        from faceloop.model.head import predict
         from faceloop.sampling.uncertainty import margin
 
         moment, picked = moments[0]
-        scores = margin(predict(moment.head, data.features[moment.free]))
+        scores = margin(moment.p)
         expected = moment.free[np.argsort(-scores)[:12]]
         assert set(picked) == set(expected)

@@ -7,9 +7,8 @@ import pandas as pd
 import pytest
 
 from faceloop.model import head
-from faceloop.model.head import Head, predict
 from faceloop.sampling.params import UNCERTAINTY
-from faceloop.sampling.uncertainty import DRAWN, STRATEGIES, most_uncertain, score, score_pool
+from faceloop.sampling.uncertainty import DRAWN, STRATEGIES, most_uncertain, score
 
 
 def naive_entropy(p: list[float]) -> float:
@@ -151,20 +150,3 @@ def test_block_by_block_the_pick_is_that_of_sorting_all(
     expected = np.lexsort((ids, -scores))[:size]
     for kept_as in (ids, pd.array(ids, dtype="str")):
         np.testing.assert_array_equal(most_uncertain(scores, kept_as, size), expected)
-
-
-@pytest.mark.parametrize("rows", [[], [5], [39, 2], list(range(1, 40, 2)), list(range(40))])
-@pytest.mark.parametrize("strategy", UNCERTAINTY)
-def test_rows_of_a_pool_are_scored_as_their_faces_are(
-    small_blocks: None, strategy: str, rows: list[int]
-) -> None:
-    rng = np.random.default_rng(0)
-    arrays = (rng.normal(size=(4, 3)), np.zeros(3), np.zeros(4), np.ones(4))
-    some = Head(("a", "b", "c"), *arrays, temperature=1.0, l2=1.0, embedder="-")
-    features, ids = rng.normal(size=(40, 4)), np.arange(40).astype(str)
-    pool, faces = np.random.default_rng(1), np.random.default_rng(1)
-    places = np.array(rows, dtype=np.int64)
-    expected = score(strategy, predict(some, features[places]), ids[places], faces)
-    their_ids = pd.array(ids[places], dtype="str")
-    found = score_pool(strategy, some, features, places, their_ids, pool)
-    np.testing.assert_allclose(found, expected)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image
 
-from faceloop.duplicates.neighbours import Pairs
+from faceloop.duplicates.pairs import Pairs
 
 SMALL_PX, INNER_PX = 24, 16  # of a crop made small, and of the part that is compared: the face
 SIMILARITY_DECIMALS = 6  # what is stored, and judged

@@ -64,13 +64,13 @@ def fit_head(
     Raises:
         FaceloopError: a strength is too small.
     """
-    mean, scale = _standardisation(features)
+    mean, scale = standardisation(features)
     x = np.hstack([(features - mean.astype(float)) / scale, np.ones((len(features), 1))])
     # On its principal axes the fit is quick; across them an optimum has no part.
     axes = principal_axes(x)
     x = x @ axes.T
     weights = _weights(labels, len(classes), settings.class_weight)
-    fold_of = grouped_folds(labels, groups, FOLDS, seed)
+    fold_of = folds_of(labels, groups, seed)
     scores, held_out = _cross_validate(x, labels, weights, fold_of, len(classes))
     l2, temperature = _best(scores)
     found, losses = softmax_regression.fit(x, labels, weights[None], len(classes), l2)
@@ -83,7 +83,12 @@ def fit_head(
     return Fit(head, scores, curve, softmax(held_out / temperature).round(PROBABILITY))
 
 
-def _standardisation(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def folds_of(labels: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
+    """Return the fold of each face in the cross-validation, as `grouped_folds` does."""
+    return grouped_folds(labels, groups, FOLDS, seed)
+
+
+def standardisation(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and scale, float32 of shape (d,); a constant feature has a scale of 1."""
     if len(features) == 0:
         return np.zeros(features.shape[1], np.float32), np.ones(features.shape[1], np.float32)
@@ -145,11 +150,14 @@ def _best(scores: pd.DataFrame) -> tuple[float, float]:
 def best_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """Return the temperature in [0.05, 20] with the least log loss, to three digits.
 
+    Labels are indices of shape (n,), or probabilities (n, C).
+
     Guo et al. 2017, On Calibration of Modern Neural Networks. In 1 / temperature the loss is
     convex: its slope is 0 at one place, found by halving.
     """
     least, most = 1 / HOTTEST, 1 / COLDEST
-    own = logits[np.arange(len(labels)), labels]
+    targets = np.eye(logits.shape[1])[labels] if labels.ndim == 1 else labels
+    own = (targets * logits).sum(axis=1)
     while most - least > 1e-9 * most:
         middle = (least + most) / 2
         slope = ((softmax(middle * logits) * logits).sum(axis=1) - own).mean()

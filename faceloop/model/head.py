@@ -1,12 +1,27 @@
-"""Predicting with the classifier's head: a multinomial logistic regression on embeddings."""
+"""Predicting with the classifier's head: a linear map of embeddings, and maybe a hidden layer."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from faceloop.base.tables import Rows
+
+
+class Hidden(NamedTuple):
+    """A layer of rectified linear units: what comes out is added to the logits.
+
+    Attributes:
+        weight: float32 of shape (d, h), for standardised features.
+        bias: float32 of shape (h,).
+        out: float32 of shape (h, C).
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+    out: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -21,6 +36,7 @@ class Head:
         temperature: what logits are divided by (Guo et al. 2017, On Calibration).
         l2: the penalty it was trained with.
         embedder: the embedding it expects.
+        hidden: a layer beside the linear map, of a head that learnt from the pool.
     """
 
     classes: tuple[str, ...]
@@ -31,6 +47,7 @@ class Head:
     temperature: float
     l2: float
     embedder: str
+    hidden: Hidden | None = None
 
 
 def p_columns(classes: Sequence[str]) -> list[str]:
@@ -59,15 +76,23 @@ def blocks(n: int, size: int | None = None) -> Iterator[slice]:
 
 def predict(head: Head, features: Rows) -> np.ndarray:
     """Return class probabilities, float64 of shape (n, C), for features of shape (n, d)."""
-    # Standardisation is folded into the weights, so that the features are read once. In float64,
-    # for what is picked by its score must not hang on how a processor rounds.
-    weight = head.weight.astype(np.float64) / head.scale[:, None]
-    offset = head.bias - head.mean @ weight
+    # In float64, for what is picked by its score must not hang on how a processor rounds.
+    weight, bias = folded(head, head.weight, head.bias)
     p = np.empty((len(features), len(head.classes)))
     for rows in blocks(len(features)):
-        logits = features[rows].astype(np.float64) @ weight + offset
+        x = features[rows].astype(np.float64)
+        logits = x @ weight + bias
+        if head.hidden:
+            inner, inner_bias = folded(head, head.hidden.weight, head.hidden.bias)
+            logits += np.maximum(x @ inner + inner_bias, 0) @ head.hidden.out
         p[rows] = softmax(logits / head.temperature)
     return p
+
+
+def folded(head: Head, weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a layer's weight and bias, float64, for features that are not standardised."""
+    wide = weight.astype(np.float64) / head.scale[:, None]
+    return wide, bias - head.mean @ wide
 
 
 def softmax(logits: np.ndarray, axis: int = -1) -> np.ndarray:

@@ -1,6 +1,8 @@
 """The block `train` of params.yaml."""
 
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from faceloop.base.blocks import Block, Part
 
@@ -12,4 +14,11 @@ class EmbedderName(Part):
 
 
 class Train(Block):
+    head: Literal["pool", "logistic"]
     class_weight: Literal["none", "balanced"]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.head == "pool" and self.class_weight == "balanced":
+            raise ValueError("class_weight: balanced goes with head: logistic alone")
+        return self

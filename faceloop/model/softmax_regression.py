@@ -22,11 +22,12 @@ LEAST_FALL, NOISE = 1e-4, 1e-13  # share of the promised fall; share of the loss
 class Problem(NamedTuple):
     """The same n faces with k weightings: k heads of C classes.
 
-    x: float64 of shape (n, d). labels: int of shape (n,). weights: of shape (k, n), a row of sum 1.
+    x: float64 of shape (n, d). targets: the classes' probabilities, of shape (C, 1, n).
+    weights: of shape (k, n), a row of sum 1.
     """
 
     x: np.ndarray
-    labels: np.ndarray
+    targets: np.ndarray
     weights: np.ndarray
     n_classes: int
 
@@ -43,10 +44,10 @@ class Problem(NamedTuple):
         return pulled.reshape(*slopes.shape[:2], self.x.shape[1])
 
     def losses(self, logits: np.ndarray) -> np.ndarray:
-        """Return the weighted mean -ln p of the labels, of shape (k,)."""
+        """Return the weighted mean -ln p of the targets, of shape (k,)."""
         top = logits.max(axis=0)
         log_total = np.log(np.exp(logits - top).sum(axis=0)) + top
-        own = np.take_along_axis(logits, self.labels[None, None], axis=0)[0]
+        own = (self.targets * logits).sum(axis=0)
         return (self.weights * (log_total - own)).sum(axis=1)
 
 
@@ -63,7 +64,7 @@ def fit(
     Args:
         x: float64 of shape (n, d); a column of ones, for the bias, is penalised like the others.
             Quickest on principal axes, along each of which the loss curves on its own, nearly.
-        labels: int of shape (n,), indices into the classes.
+        labels: int of shape (n,), indices into the classes; or their probabilities, (n, C).
         weights: of shape (k, n), not negative; a row of zeros gives parameters of zero.
         n_classes: C.
         l2: above 0.
@@ -76,7 +77,8 @@ def fit(
         FaceloopError: the optimum is out of reach: l2 is too small for these features.
     """
     shares = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
-    problem = Problem(x, labels, shares, n_classes)
+    targets = np.eye(n_classes)[labels] if labels.ndim == 1 else labels
+    problem = Problem(x, targets.T[:, None], shares, n_classes)
     # Half of the most that it curves (Böhning 1992, Multinomial Logistic Regression Algorithm).
     curvature = (x**2).sum(axis=0) / (2 * n_classes * max(len(x), 1)) + l2
     if start is None:
@@ -90,10 +92,9 @@ def _newton(
     logits = problem.logits(parameters)
     loss = problem.losses(logits) + l2 / 2 * _dot(parameters, parameters)
     losses = [float(loss.sum())]
-    of_label = (problem.labels == np.arange(problem.n_classes)[:, None])[:, None]
     for _ in range(STEPS):
         p = softmax(logits, axis=0)
-        gradient = problem.pulled_back(problem.weights * (p - of_label)) + l2 * parameters
+        gradient = problem.pulled_back(problem.weights * (p - problem.targets)) + l2 * parameters
         if np.abs(gradient).max(initial=0) < GRADIENT:
             return parameters, losses
         step = _newton_step(problem, p, gradient, l2, curvature)

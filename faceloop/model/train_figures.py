@@ -14,6 +14,7 @@ class CrossValidation(Record):
 class TrainFigures(RoundRecord):
     """The candidate's training: its faces, and the head that came of them.
 
+    weights: of the members of a head that learns from the pool; none of a plain one.
     loss: at the end of the fit.
     cross_validation: None where there was too little to hold out.
     """
@@ -21,6 +22,8 @@ class TrainFigures(RoundRecord):
     faces: int
     by_class: dict[str, int]
     classes_without_example: list[str]
+    head: str
+    weights: dict[str, float]
     l2: float
     temperature: float
     loss: float

@@ -1,15 +1,17 @@
 """Embeddings on disk, read a few rows at a time."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from faceloop.base.errors import FaceloopError
-from faceloop.base.storage import EMBEDDINGS_DIR, present
+from faceloop.base.storage import EMBEDDINGS_DIR, present, read_parquet
 from faceloop.crops.face_table import read_batch
 
+NEIGHBOURS_DIR, PREDICTED_DIR = Path("data/neighbours"), Path("data/predicted")
 GATHERED = 4096  # rows picked from one memory map: it holds every page that they lie on
 
 
@@ -42,6 +44,25 @@ class StoredEmbeddings:
             return np.array(read_embeddings(self._batch)[rows])
         parts = [rows[start : start + GATHERED] for start in range(0, max(len(rows), 1), GATHERED)]
         return np.concatenate([read_embeddings(self._batch)[part] for part in parts])
+
+
+def read_neighbours(batch: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the edges of a batch's neighbour graph: faces, neighbours, cosines, of shape (m,).
+
+    Raises:
+        FaceloopError: they are not there yet.
+    """
+    table = read_parquet(NEIGHBOURS_DIR / f"{batch}.parquet")
+    return table["face"].to_numpy(), table["neighbour"].to_numpy(), table["cosine"].to_numpy()
+
+
+def read_predicted(round_name: str) -> np.ndarray:
+    """Return what a round's model says of each face of its pool, of shape (n_faces, C).
+
+    Raises:
+        FaceloopError: it is not there yet.
+    """
+    return read_parquet(PREDICTED_DIR / f"{round_name}.parquet").to_numpy()
 
 
 def embedding_width(batches: Sequence[str]) -> int:

@@ -7,8 +7,8 @@ uncertainty (R. Monarch, Human-in-the-Loop Machine Learning, 2021, chapter 3).
 import numpy as np
 from scipy.special import entr
 
-from faceloop.base.tables import Ids, Rows
-from faceloop.model.head import Head, blocks, predict
+from faceloop.base.tables import Ids
+from faceloop.model.head import blocks
 
 
 def entropy(p: np.ndarray) -> np.ndarray:
@@ -57,30 +57,6 @@ def score(strategy: str, p: np.ndarray, face_ids: Ids, rng: np.random.Generator)
     Batch Acquisition; drawn as by Efraimidis and Spirakis 2006).
     """
     return _scored(strategy, p, _chance(strategy, face_ids, rng))
-
-
-def score_pool(
-    strategy: str,
-    head: Head,
-    embeddings: Rows,
-    rows: np.ndarray,
-    face_ids: Ids,
-    rng: np.random.Generator,
-) -> np.ndarray:
-    """Return `score` of some rows (n,) of a pool, one block's probabilities in memory at a time.
-
-    Args:
-        embeddings: of the whole pool.
-        rows: int64 of shape (n,): which of it are scored.
-        face_ids: theirs, of shape (n,).
-    """
-    u = _chance(strategy, face_ids, rng)
-    if strategy == "random":
-        return u
-    scores = np.empty(len(rows))
-    for some in blocks(len(rows)):
-        scores[some] = _scored(strategy, predict(head, embeddings[rows[some]]), u[some])
-    return scores
 
 
 def _chance(strategy: str, face_ids: Ids, rng: np.random.Generator) -> np.ndarray:

@@ -10,6 +10,7 @@ from faceloop.commands.release.markdown import escaped, figure, filled, table
 from faceloop.commands.release.model import CERTAIN
 from faceloop.commands.release.model_facts import Certain, ModelFacts
 from faceloop.evaluation.evaluation_figures import Comparison
+from faceloop.model.head import Head
 from faceloop.statistics.confusion import METRICS
 
 
@@ -24,6 +25,7 @@ def model_card(contents: Contents, about: ModelFacts) -> str:
     return filled(
         "model_card.md",
         contents,
+        kind=_kind(contents.head),
         trained=int((contents.faces["split"] == "train").sum()),
         weighted="balanced by class" if train.class_weight == "balanced" else "all weighted alike",
         embedder=about.embedder.model,
@@ -40,6 +42,16 @@ def model_card(contents: Contents, about: ModelFacts) -> str:
         least=LEAST_FACES,
         by_source=_by_source(contents),
         thin=_thin(contents),
+    )
+
+
+def _kind(head: Head) -> str:
+    if head.hidden is None:
+        return "A multinomial logistic regression, temperature-scaled,"
+    units = head.hidden.weight.shape[1]
+    return (
+        f"A network of one hidden layer of {units} units beside a linear map, taught what label\n"
+        "spreading, discriminants and a logistic regression together say of the last batch's faces,"
     )
 
 

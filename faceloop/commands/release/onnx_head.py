@@ -1,6 +1,6 @@
 """A head as an ONNX model, so that it runs behind an ONNX embedder without this project.
 
-The few messages that a Gemm and a Softmax need are written in protobuf's wire format here: the
+The few messages that Gemm, Relu and Softmax need are written in protobuf's wire format here: the
 `onnx` package would be a dependency for these alone.
 """
 
@@ -8,7 +8,7 @@ import json
 
 import numpy as np
 
-from faceloop.model.head import Head
+from faceloop.model.head import Head, folded
 
 IR_VERSION, OPSET, FLOAT = 8, 17, 1
 
@@ -19,15 +19,24 @@ def onnx_of(head: Head) -> bytes:
     Standardisation and temperature are folded into the weights, as in `head.predict`; the classes
     stand in the model's metadata as JSON. Field numbers are those of onnx.proto3.
     """
-    weight = head.weight / head.scale[:, None]
-    bias = head.bias - head.mean @ weight
+    weight, bias = folded(head, head.weight, head.bias)
     d, n_classes = weight.shape
+    tensors = {"weight": weight / head.temperature, "bias": bias / head.temperature}
+    nodes = [_node("Gemm", ["embedding", "weight", "bias"], "linear")]
+    if head.hidden:
+        inner, inner_bias = folded(head, head.hidden.weight, head.hidden.bias)
+        out = head.hidden.out / head.temperature
+        tensors |= {"hidden_weight": inner, "hidden_bias": inner_bias, "hidden_out": out}
+        nodes += [
+            _node("Gemm", ["embedding", "hidden_weight", "hidden_bias"], "hidden"),
+            _node("Relu", ["hidden"], "rectified"),
+            _node("Gemm", ["rectified", "hidden_out", "linear"], "logits"),
+        ]
+    nodes.append(_node("Softmax", ["logits" if head.hidden else "linear"], "probabilities"))
     graph = [
-        (1, _node("Gemm", ["embedding", "weight", "bias"], "logits")),
-        (1, _node("Softmax", ["logits"], "probabilities")),
+        *((1, node) for node in nodes),
         (2, "head"),
-        (5, _tensor("weight", weight / head.temperature)),
-        (5, _tensor("bias", bias / head.temperature)),
+        *((5, _tensor(name, array)) for name, array in tensors.items()),
         (11, _value("embedding", d)),
         (12, _value("probabilities", n_classes)),
     ]

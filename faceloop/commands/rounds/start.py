@@ -21,6 +21,7 @@ from faceloop.commands.rounds.edit_params import edit_params
 from faceloop.commands.settings import read_settings
 from faceloop.faces.media import RAW_DIR
 from faceloop.labels.vote_files import LABELS_DIR, annotator_files
+from faceloop.pool.features import NEIGHBOURS_DIR, PREDICTED_DIR
 from faceloop.pool.reading import JURY_DIR
 
 DEMO = "demo"
@@ -56,7 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
         for path in annotator_files(name.name):
             if not path.stem.startswith("truth"):
                 raise FaceloopError(f"{path} holds a person's labels: move it away if it may go")
-    made = (DUPLICATES_DIR, EMBEDDINGS_DIR, FACES_DIR, JURY_DIR, LABELLED_DIR, QUEUE_DIR)
+    made = [FACES_DIR, EMBEDDINGS_DIR, NEIGHBOURS_DIR, DUPLICATES_DIR, JURY_DIR]
+    made += [LABELLED_DIR, PREDICTED_DIR, QUEUE_DIR]
     files = (RAW_DIR / f"{DEMO}.truth.csv", LOCK, *Path("models").glob("*.*"))
     with together() as changes:
         reset_params(arguments.classes)

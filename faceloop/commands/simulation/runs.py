@@ -39,6 +39,9 @@ RESULTS = {
 BLOCKS = ("seed", "train", "sample_validation", "sample_uncertain", "sample_diverse")
 
 
+WITH = " + "  # between a strategy and the head that it picks with, unless that is the first
+
+
 class Simulation(NamedTuple):
     """All that a curve depends on, but for its strategy and seed."""
 
@@ -86,10 +89,14 @@ def _curves(
 
 def _curve(simulation: Simulation, strategy: str, seed: int) -> pd.DataFrame:
     data, classes, plan, settings, picker = simulation
+    picked_by, _, head = strategy.partition(WITH)
+    if head:
+        train = settings.train.model_copy(update={"head": head})
+        settings = settings.model_copy(update={"train": train})
     if strategy == WHOLE_POOL:
         rows = [whole_pool(data, classes, plan, settings, seed)]
     else:
-        pick = picker(strategy, settings)
+        pick = picker(picked_by, settings)
         rows = list(learning_curve(data, classes, pick, plan, settings, seed))
     return pd.DataFrame(rows).assign(strategy=strategy, seed=seed)[list(RESULTS)]
 

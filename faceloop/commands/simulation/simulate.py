@@ -12,12 +12,13 @@ from faceloop.base.storage import write_csv
 from faceloop.commands.settings import Settings, read_settings
 from faceloop.commands.simulation.known_labels import read_labelled_faces, read_outside_set
 from faceloop.commands.simulation.learning_curves import curve_points, paired_differences, summarise
-from faceloop.commands.simulation.runs import Simulation, simulate
+from faceloop.commands.simulation.runs import WITH, Simulation, simulate
 from faceloop.commands.simulation.simulated_loop import WHOLE_POOL, Labelled, Plan
 from faceloop.sampling.params import DIVERSITY, split_strategy
 
 METRIC = "macro_f1"
 BASELINE = "random"
+HEADS = ("logistic", "pool")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--labels", type=Path, metavar="CSV", help="labels of the NPZ, with a column file")
     add("--target", metavar="COLUMN", help="the CSV's column to learn")
     add("--strategies", nargs="+", help="default: that of params.yaml, article and random")
+    add("--heads", nargs="+", choices=HEADS, help="default: that of params.yaml")
     add("--seeds", type=_count, default=5, help="default: %(default)s")
     add("--rounds", type=_count, default=10, help="default: %(default)s")
     add("--round-size", type=_count, help="labels a round; default: as in params.yaml")
@@ -45,7 +47,11 @@ def run(arguments: argparse.Namespace) -> int:
             results of another simulation.
     """
     settings = read_settings()
-    strategies = _strategies(arguments.strategies, settings)
+    first, *others = dict.fromkeys(arguments.heads or [settings.train.head])
+    train = settings.train.model_copy(update={"head": first})
+    settings = settings.model_copy(update={"train": train})
+    plain = _strategies(arguments.strategies, settings)
+    strategies = [*plain, *(f"{name}{WITH}{head}" for head in others for name in plain)]
     data, classes = _read(arguments, settings)
     plan, out = _plan(arguments, settings), arguments.out
     if out.resolve().is_relative_to(Path("data").resolve()):

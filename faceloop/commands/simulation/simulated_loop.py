@@ -8,8 +8,11 @@ import numpy as np
 from faceloop.base.randomness import generator
 from faceloop.commands.settings import Settings
 from faceloop.evaluation.comparison import confusion_by_group, figures
-from faceloop.model.fit_head import fit_head
+from faceloop.model.fit_head import fit_head, folds_of
 from faceloop.model.head import Head, predict
+from faceloop.model.pool_head import Surroundings, alone, learn_from_pool
+from faceloop.model.spreading import affinity
+from faceloop.neighbours.nearest import nearest
 from faceloop.sampling.diverse_strategies import Sample, pick_diverse
 from faceloop.sampling.jury import LEARNS, clusters_of, next_lots, set_aside
 from faceloop.sampling.params import split_strategy
@@ -44,12 +47,16 @@ class Plan(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """What a picker may look at: the data, which rows train and are free, and the model."""
+    """What a picker may look at: the data, which rows train and are free, and the model.
+
+    p: what the model says of the free rows, of shape (m, C).
+    """
 
     data: Labelled
     trained: np.ndarray
     free: np.ndarray
     head: Head
+    p: np.ndarray
 
 
 # Takes a moment, how many faces to pick and a generator; returns rows of the data.
@@ -73,7 +80,7 @@ def our_picker(strategy: str, settings: Settings) -> Picker:
 
     def pick(moment: Moment, size: int, rng: np.random.Generator) -> np.ndarray:
         ids, features = moment.data.face_ids[moment.free], moment.data.features[moment.free]
-        p = predict(moment.head, features)
+        p = moment.p
         scores = score(uncertainty, p, ids, rng)
         kept = most_uncertain(scores, ids, round(size * widen))
         labelled = moment.data.features[moment.trained]
@@ -100,8 +107,9 @@ def learning_curve(
     """
     pool, test = split_test(data, plan.test_share, seed)
     trained, judged = np.array([], dtype=int), np.array([], dtype=int)
-    head = _fit(data, trained, classes, settings)
     lots, strata = _jury(data, pool, settings, seed)
+    fit = _Fitting(data, pool, classes, settings)
+    head, p = fit(trained)
     for at in range(plan.rounds):
         rng = generator(seed, "simulate", str(at))
         free = np.setdiff1d(pool, np.concatenate([trained, judged]))
@@ -115,9 +123,10 @@ def learning_curve(
         wanted = min(plan.round_size - len(judged), len(free))
         if wanted <= 0:
             return
-        picked = picker(Moment(data, trained, free, head), wanted, rng)
+        said = p[np.searchsorted(pool, free)]
+        picked = picker(Moment(data, trained, free, head, said), wanted, rng)
         trained = np.concatenate([trained, picked])
-        head = _fit(data, trained, classes, settings)
+        head, p = fit(trained)
         yield {
             "round": at,
             "labels": len(trained) + len(judged),
@@ -129,17 +138,40 @@ def learning_curve(
 def whole_pool(
     data: Labelled, classes: list[str], plan: Plan, settings: Settings, seed: int
 ) -> dict[str, Any]:
-    """Return the row of a model that is trained on every label of the pool."""
+    """Return the row of a logistic head that is trained on every label of the pool."""
     pool, test = split_test(data, plan.test_share, seed)
-    head = _fit(data, pool, classes, settings)
+    features, labels, groups = data.features[pool], data.labels[pool], data.groups[pool]
+    train = settings.train
+    head = fit_head(features, labels, groups, classes, "-", train, settings.seed).head
     figures = _judge(head, data, test)
     return {"round": 0, "labels": len(pool), "trained_on": len(pool), **figures}
 
 
-def _fit(data: Labelled, rows: np.ndarray, classes: list[str], settings: Settings) -> Head:
-    features, labels, groups = data.features[rows], data.labels[rows], data.groups[rows]
-    train = settings.train
-    return fit_head(features, labels, groups, classes, "simulated", train, settings.seed).head
+class _Fitting:
+    """Trains models on labelled rows, and on all rows of the pool where `train.head` says so."""
+
+    def __init__(
+        self, data: Labelled, pool: np.ndarray, classes: list[str], settings: Settings
+    ) -> None:
+        self.data, self.pool, self.classes, self.settings = data, pool, classes, settings
+        self.features, self.graph = data.features[pool], None
+        if settings.train.head == "pool":
+            edges = nearest(self.features, generator(settings.seed, "neighbours"))
+            self.graph = affinity(*edges, len(pool))
+
+    def __call__(self, rows: np.ndarray) -> tuple[Head, np.ndarray]:
+        """Return the head, and what the model says of the pool's rows, (n, C)."""
+        data = self.data
+        features, labels, groups = data.features[rows], data.labels[rows], data.groups[rows]
+        train, seed = self.settings.train, self.settings.seed
+        fit = fit_head(features, labels, groups, self.classes, "simulated", train, seed)
+        if self.graph is None:
+            found = alone(fit, self.features)
+        else:
+            around = Surroundings(self.features, self.graph, np.searchsorted(self.pool, rows))
+            folds = folds_of(labels, groups, seed)
+            found = learn_from_pool(fit, features, labels, folds, around, seed)
+        return found.fit.head, found.p
 
 
 def _jury(

@@ -1,0 +1,1 @@
+"""Which faces lie near each other, without comparing each with all."""
