@@ -22,7 +22,7 @@ from faceloop.model.head import Head, predict
 from faceloop.model.head_files import MODELS_DIR, read_head, read_out_of_fold
 from faceloop.pool.features import read_features
 from faceloop.pool.open_faces import open_pool
-from faceloop.pool.reading import pool_batch, read_pool
+from faceloop.pool.reading import pool_batch, pool_embeddings, read_pool
 from faceloop.statistics.figure_files import write_record
 from faceloop.statistics.params import Intervals
 
@@ -37,7 +37,8 @@ def main() -> None:
     settings = read_params(Params)
     candidate, wanted, name = settings.rounds.candidate, settings.balance, pool_batch(settings)
     classes = settings.classes
-    faces, embeddings, labelled = read_pool(settings, "source")
+    faces, labelled = read_pool(settings, "source")
+    embeddings = pool_embeddings(settings, faces)
     head = read_head(MODELS_DIR / f"{candidate}.safetensors")
     sources = read_sources(name)
     rng = generator(settings.seed, "balance", candidate, name)

@@ -26,7 +26,7 @@ def main() -> None:
     """Write `data/queue/uncertain.csv`, the intermediate sample, with what the model says of it."""
     settings = read_params(Params)
     wanted, candidate = settings.sample_uncertain, settings.rounds.candidate
-    faces, _, labelled = read_pool(settings)
+    faces, labelled = read_pool(settings)
     held_out = next_overfit_groups(labelled, settings)
     lots = read_jury(pool_batch(settings), len(faces))["lot"].to_numpy()
     waits = waits_to_judge(lots, faces, labelled)

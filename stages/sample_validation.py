@@ -25,7 +25,7 @@ def main() -> None:
     """Write `data/queue/validation.csv`, and `reserve.csv`: more faces of the same draw."""
     settings = read_params(Params)
     wanted = settings.sample_validation
-    faces, _, labelled = read_pool(settings)
+    faces, labelled = read_pool(settings)
     jury = read_jury(pool_batch(settings), len(faces))
     held_out = next_overfit_groups(labelled, settings)
     unseen = open_pool(faces, labelled, held_out).unseen

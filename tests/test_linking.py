@@ -203,7 +203,7 @@ def test_a_linked_face_is_not_asked_and_its_label_settles_its_original(twins: An
     sample_validation.main()
     assert copy not in set(read_csv(QUEUE_DIR / "validation.csv", QUEUE)["face_id"])
     twins.add_labelled("o00-i00", [{"face_id": copy, "group": "pool/011.jpg"}])
-    faces, _, labelled = read_pool(read_settings())
+    faces, labelled = read_pool(read_settings())
     still_open = faces["face_id"][open_pool(faces, labelled, ()).open]
     assert still_open.tolist() == twins.ids[1:11]
 

@@ -18,7 +18,7 @@ from faceloop.pool import features
 from faceloop.pool.features import StoredEmbeddings, embedding_width, read_embeddings, read_features
 from faceloop.pool.labelled import LABELLED
 from faceloop.pool.queue import QUEUE
-from faceloop.pool.reading import read_pool
+from faceloop.pool.reading import pool_embeddings, read_pool
 from faceloop.statistics.estimates import Estimate
 from faceloop.statistics.figure_files import read_json, read_record, write_json, write_record
 
@@ -242,7 +242,7 @@ def test_a_pool_without_a_batch_or_with_other_embeddings_is_refused(project: Any
     assert len(read_pool(read_settings()).faces) == 3
     write_parquet(read_batch("pool").iloc[:2], Path("data/faces/pool.parquet"))
     with pytest.raises(FaceloopError, match="has 2 faces and 3 embeddings: run 'dvc repro'"):
-        read_pool(read_settings())
+        pool_embeddings(read_settings(), read_pool(read_settings()).faces)
     project.set({"batches": []})
     with pytest.raises(FaceloopError, match="batches is empty: run 'faceloop next --batch NAME'"):
         read_pool(read_settings())

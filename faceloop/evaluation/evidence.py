@@ -19,7 +19,7 @@ from faceloop.model.head import class_codes, p_columns
 from faceloop.model.head_files import MODELS_DIR, read_head, read_out_of_fold
 from faceloop.pool.features import read_features
 from faceloop.pool.labelled import LABELLED
-from faceloop.pool.reading import read_pool
+from faceloop.pool.reading import pool_embeddings, read_pool
 from faceloop.statistics.confusion import METRICS
 from faceloop.statistics.figure_files import write_record
 
@@ -61,7 +61,8 @@ def read_whole_batch(settings: Loop) -> WholeBatch:
         FaceloopError: there is no batch yet, or a table is missing or of other faces.
     """
     candidate, columns = settings.rounds.candidate, p_columns(settings.classes)
-    faces, embeddings, labelled = read_pool(settings)
+    faces, labelled = read_pool(settings)
+    embeddings = pool_embeddings(settings, faces)
     ours = labelled[labelled["batch"] == settings.pool]
     known, of_class, unlabelled = parts_of(faces, ours, candidate, settings.classes)
     held_out = read_out_of_fold(candidate)

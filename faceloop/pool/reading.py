@@ -17,10 +17,9 @@ POOL = ["face_id", "group", "duplicate_of"]
 
 
 class PoolTables(NamedTuple):
-    """faces: columns of POOL; embeddings: (n_faces, d), on disk; labelled: all rounds."""
+    """faces: columns of POOL; labelled: all rounds."""
 
     faces: pd.DataFrame
-    embeddings: StoredEmbeddings
     labelled: pd.DataFrame
 
 
@@ -43,17 +42,25 @@ def read_pool(settings: Loop, *more: str) -> PoolTables:
         more: columns of the face table beside those of POOL.
 
     Raises:
-        FaceloopError: there is no batch yet, or its embeddings are not of these faces.
+        FaceloopError: there is no batch yet.
     """
-    batch = pool_batch(settings)
-    faces, embeddings = read_distinct(batch, *more), StoredEmbeddings(batch)
+    labelled = read_csv(LABELLED_DIR / f"{settings.rounds.candidate}.csv", LABELLED)
+    return PoolTables(read_distinct(pool_batch(settings), *more), labelled)
+
+
+def pool_embeddings(settings: Loop, faces: pd.DataFrame) -> StoredEmbeddings:
+    """Return the embeddings (n_faces, d) of the pool's faces, on disk.
+
+    Raises:
+        FaceloopError: they are not of these faces.
+    """
+    embeddings = StoredEmbeddings(pool_batch(settings))
     if len(faces) != len(embeddings):
         raise FaceloopError(
-            f"batch {batch} has {len(faces)} faces and {len(embeddings)} embeddings: "
+            f"batch {settings.pool} has {len(faces)} faces and {len(embeddings)} embeddings: "
             "run 'dvc repro'"
         )
-    labelled = read_csv(LABELLED_DIR / f"{settings.rounds.candidate}.csv", LABELLED)
-    return PoolTables(faces, embeddings, labelled)
+    return embeddings
 
 
 def read_distinct(batch: str, *more: str) -> pd.DataFrame:
