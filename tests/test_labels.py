@@ -242,6 +242,7 @@ def test_what_a_person_said_before_keeps_its_time(queued: Any) -> None:
             "labelled_at": "then",
             "seconds": 2.5,
             "mode": "page",
+            "note": "",
         }
     ]
 

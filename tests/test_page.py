@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import chdir
@@ -443,7 +442,6 @@ def test_the_documented_way_from_page_to_votes(
         "submit --as ana",
         "label --as ana --as ben",
     ]
-    own_labels(project)
     with serving(project, "ana", "ben") as served:
         for name, key in (("ana", "1"), ("ben", "2")):
             page = open_page(served.links[name])
@@ -457,13 +455,6 @@ def test_the_documented_way_from_page_to_votes(
     files = [pd.read_csv(project / "labels" / ROUND / f"{name}.csv") for name in ("ana", "ben")]
     assert [set(table["label"]) for table in files] == [{"none"}, {"glasses"}]
     assert [set(table["mode"]) for table in files] == [{"grid"}, {"grid"}]
-
-
-def own_labels(project: Path) -> None:
-    """Put a copy of labels/ in the place of the link to everybody's."""
-    shared = (project / "labels").resolve()
-    (project / "labels").unlink()
-    shutil.copytree(shared, project / "labels")
 
 
 def test_the_documented_keys_are_the_pages() -> None:

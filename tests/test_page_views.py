@@ -90,7 +90,7 @@ def test_typing_finds_a_class(project: Path, open_page: Any) -> None:
         page = open_page(served.links["ana"])
         press(page, ".")
         page.keyboard.type("d 29")
-        assert page.locator("#labels button:visible").all_inner_texts() == ["q\nkind 29"]
+        assert page.locator("#labels button:visible").all_inner_texts() == ["w\nkind 29"]
         page.keyboard.press("Enter")
         ready(page)
         assert page.locator("#labels button:visible").count() == 32

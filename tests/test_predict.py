@@ -170,6 +170,7 @@ def test_a_card_may_be_edited(elsewhere: Path) -> None:
     assert read_release(Path("release"), None).about.round == "o00-i00"
 
 
+PIXELS = {"channels": "rgb", "mean": 127.5, "scale": 128.0}
 ONNX = {
     "empty": (lambda path: path.touch(), "is empty, damaged or no ONNX model"),
     "no model": (lambda path: path.write_bytes(b"GIF89a" * 9), "is empty, damaged or no ONNX"),
@@ -188,7 +189,9 @@ def test_a_foreign_onnx_embedder_is_refused_in_one_sentence(
 ) -> None:
     pytest.importorskip("onnxruntime")
     write, words = ONNX[kind]
-    edit_model(embed={"model": "models/embedders/mine.onnx"}, embedder={"sha256": None})
+    edit_model(
+        embed={"model": "models/embedders/mine.onnx"}, embedder={"sha256": None, "pixels": PIXELS}
+    )
     write(Path("mine.onnx"))
     photo = sorted((elsewhere / "photos").rglob("*.jpg"))[0]
     code, said = run(capsys, photo, "--release", "release", "--embedder", "mine.onnx")

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from faceloop.base.errors import FaceloopError
+from faceloop.commands import PLAN
 
 # A command's module in this package, and the line that `faceloop --help` shows. Modules are
 # imported when their command runs, so that help and status start at once.
@@ -70,10 +71,11 @@ def main(words: Sequence[str] | None = None) -> int:
             command.set_defaults(run=module.run)
     arguments = parser.parse_args(words)
     try:
-        from faceloop.commands.journal import finish_cut_off  # late: --help starts at once
+        if PLAN.is_file():
+            from faceloop.commands.journal import finish_cut_off
 
-        if finish_cut_off() == words and asked in ONCE:
-            return 0
+            if finish_cut_off() == words and asked in ONCE:
+                return 0
         return int(arguments.run(arguments))
     except FaceloopError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -20,8 +20,9 @@ from zc.lockfile import LockError, LockFile
 
 from faceloop.base.atomic import RENAME, replacing
 from faceloop.base.errors import FaceloopError
+from faceloop.commands import PLAN
 
-LOCK, PLAN = Path(".work/writer.lock"), Path(".work/plan.json")
+LOCK = Path(".work/writer.lock")
 WAIT_SECONDS = 10.0  # for another writer; most take less than one
 LEFT = "*.????????.partial"  # what `replacing` writes to
 

@@ -46,7 +46,7 @@ def embedder_of(
     """
     if not isinstance(network, torch.nn.Module):
         if pixels is None:
-            raise TypeError("an ONNX model wants `pixels`")
+            raise FaceloopError(f"{settings.model}: nothing tells how it wants its pixels")
         return Embedder(onnx_features(network, pixels), CPU, "float32", CPU_BATCH)
     precision = settings.precision
     is_onet = settings.model == "mtcnn-onet"
