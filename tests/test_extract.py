@@ -149,6 +149,18 @@ def test_awkward_files_are_listed_with_their_reasons(there: Any) -> None:
         assert words in rejected[f"awkward/{name}"]
 
 
+def test_a_photo_that_is_used_in_part_and_shows_nobody_is_listed_with_both(project: Any) -> None:
+    noise = np.random.default_rng(0).integers(0, 60, (300, 200, 3), dtype=np.uint8)
+    path = Path("cut.jpg")
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:-1500])
+    project.set({"batches": ["drawn"]})
+    source, settings = Source(path, sha256_of(path)), read_settings().extract_faces
+    extract_source(source, settings, "cpu", threads=1)
+    cut_off, nobody = read_rejected(folder_of(source, settings))
+    assert cut_off.startswith("its end is cut off: about row ") and nobody == "no face found"
+
+
 def test_every_face_has_its_crop(faces: pd.DataFrame) -> None:
     crops = [decode_crop(one) for one in read_crops("drawn", faces["face_id"])]
     assert {one.shape for one in crops} == {(160, 160, 3)}

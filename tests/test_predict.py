@@ -109,6 +109,16 @@ def test_a_photo_that_lies_there_twice_counts_once(
     assert two["left_out"]["copy of another file"] == 1
 
 
+def test_what_is_lost_of_a_file_that_is_used_is_counted(
+    elsewhere: Path, tmp_path: Path, capsys: Any
+) -> None:
+    photo = sorted((elsewhere / "photos").rglob("*.jpg"))[-1].read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(photo[: len(photo) * 98 // 100])
+    assert run(capsys, "cut.jpg", "--release", "release", "--json", "cut.json")[0] == 0
+    told = json.loads(Path("cut.json").read_text())
+    assert told["left_out"]["its end is cut off"] == 1 and told["photo_faces"] > 0
+
+
 def test_too_few_faces_give_no_share(elsewhere: Path, capsys: Any) -> None:
     photo = sorted((elsewhere / "photos").rglob("*.jpg"))[0]
     code, said = run(capsys, photo, "--release", "release")

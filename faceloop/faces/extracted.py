@@ -1,9 +1,9 @@
 """What extract_faces made of one source: kept apart until its batch is done, and found again.
 
 A folder holds `crops` (JPEGs, one behind the other), `faces.jsonl` (a face a line, with the place
-of its crop) and `summary.json` (the sizes of the two, and reasons with their counts). It gets its
-name when it is whole. Nothing is forced to the disk, which would take longer than many a photo: the
-sizes tell what a power cut left.
+of its crop) and `summary.json` (the sizes of the two, and reasons and notes with their counts). It
+gets its name when it is whole. Nothing is forced to the disk, which would take longer than many a
+photo: the sizes tell what a power cut left.
 """
 
 import json
@@ -30,6 +30,7 @@ class Writer:
         self._crops = open(folder / "crops", "wb")  # noqa: SIM115 - closed by close
         self._faces = open(folder / "faces.jsonl", "wb")  # noqa: SIM115
         self._reasons: Counter[str] = Counter()
+        self._notes: Counter[str] = Counter()
 
     def add(self, row: dict[str, Any], jpeg: bytes) -> None:
         """Take a face: its row of the face table, but for batch and source, and its crop."""
@@ -41,6 +42,10 @@ class Writer:
         """Count a face, or the source, that gave nothing."""
         self._reasons[reason] += 1
 
+    def note(self, words: str) -> None:
+        """Count what of the source could not be used, though the rest is."""
+        self._notes[words] += 1
+
     @property
     def is_empty(self) -> bool:
         """Whether it took neither a face nor a reason."""
@@ -51,7 +56,7 @@ class Writer:
         sizes = [self._faces.tell(), self._crops.tell()]
         self._faces.close()
         self._crops.close()
-        summary = {"sizes": sizes, "rejected": dict(sorted(self._reasons.items()))}
+        summary = {"sizes": sizes, "rejected": dict(sorted((self._reasons + self._notes).items()))}
         (self._folder / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
 
 
@@ -103,7 +108,7 @@ def read_extracted(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def read_rejected(folder: Path) -> dict[str, int]:
-    """Return the reasons with their counts."""
+    """Return the reasons and notes with their counts."""
     return json.loads((folder / "summary.json").read_text(encoding="utf-8"))["rejected"]
 
 

@@ -143,7 +143,7 @@ def _loaded(photo: Image.Image, path: Path, note: Note) -> Image.Image:
         missing = int(is_there.argmax())
         if missing > MOST_CUT_OFF * len(rows):
             raise
-        note(f"its end is cut off, about row {len(rows) - missing} of {len(rows)}")
+        note(f"its end is cut off: about row {len(rows) - missing} of {len(rows)}")
         return again
 
 
@@ -216,13 +216,13 @@ def _frames(
         for frame in frames:
             if damage and before_s is not None and frame.time is not None:
                 lost_s = max(frame.time - before_s, 0)
-                note(f"damaged at {before_s:.1f} s: {lost_s:.2f} s of it cannot be read")
+                note(f"part of it cannot be read: {lost_s:.2f} s after {before_s:.1f} s")
             damage, before_s = None, before_s if frame.time is None else frame.time
             yield frame
     if damage and before_s is None:
         raise damage
     if damage:
-        note(f"damaged at {before_s:.1f} s: what follows cannot be read")
+        note(f"part of it cannot be read: all after {before_s:.1f} s")
 
 
 def _packets(container: av.container.InputContainer, stream: VideoStream) -> Iterator[av.Packet]:

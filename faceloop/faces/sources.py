@@ -99,7 +99,7 @@ def extract_source(source: Source, settings: ExtractFaces, device: str, threads:
     """
     with writing(folder_of(source, settings)) as writer:
         try:
-            for found in _faces_of(source, settings, device, threads, writer.reject):
+            for found in _faces_of(source, settings, device, threads, writer.note):
                 if isinstance(found, str):
                     writer.reject(found)
                 else:

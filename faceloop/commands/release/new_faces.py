@@ -19,7 +19,7 @@ from faceloop.crops.packs import decode_crop, encode_crop
 from faceloop.embedding.embedder import embedder_of
 from faceloop.embedding.rows import STORED_AS
 from faceloop.faces.extraction import find_faces, look
-from faceloop.faces.media import Unreadable, read_pictures
+from faceloop.faces.media import Note, Unreadable, read_pictures
 from faceloop.model.head import p_columns, predict
 from faceloop.weights.loading import (
     check_precision,
@@ -86,7 +86,7 @@ class Classifier:
         return wanted is not None and wanted != sha256_of(weights_path(self.model.embed.model))
 
     def classify(self, files: Sequence[Path]) -> tuple[pd.DataFrame, Counter[str]]:
-        """Return the faces of these files, and why faces or files were left out, with counts.
+        """Return the faces of these files, and what was left out or lost and why, with counts.
 
         Of files with the same bytes the first counts. Columns: COLUMNS, and a probability a class.
         """
@@ -105,16 +105,19 @@ class Classifier:
                 rejected["copy of another file"] += 1
                 continue
             seen.add(digest)
-            before, is_empty = rejected.total(), True
-            for face in self._find_faces(path, digest, rejected):
+            before, is_empty, notes = rejected.total(), True, list[str]()
+            for face in self._find_faces(path, digest, rejected, notes.append):
                 is_empty = False
                 yield face
             if is_empty and rejected.total() == before:
                 rejected["no face found"] += 1
+            rejected.update(words.partition(":")[0] for words in notes)
 
-    def _find_faces(self, path: Path, digest: str, rejected: Counter[str]) -> Iterator[Face]:
+    def _find_faces(
+        self, path: Path, digest: str, rejected: Counter[str], note: Note
+    ) -> Iterator[Face]:
         wanted = self.model.extract_faces
-        pictures = read_pictures(path, wanted.frames_per_second, wanted.max_megapixels)
+        pictures = read_pictures(path, wanted.frames_per_second, wanted.max_megapixels, note)
         looked = map_ahead(partial(look, mtcnn=self._mtcnn, settings=wanted), pictures, cores())
         try:
             for found in find_faces(looked, digest, wanted, per_track=None):
