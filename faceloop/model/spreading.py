@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy import sparse
+from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 ALPHAS = (0.8, 0.95)  # share of its neighbours' in what a face holds
 STEPS = 20  # by then labels have gone further than they mean anything
@@ -50,11 +51,15 @@ def spread(
     for at, (rows, labels) in enumerate(sources):
         share = 1 / np.sqrt(np.maximum(np.bincount(labels, minlength=n_classes), 1))
         source[rows, at, labels] = share[labels]
-    source = source.reshape(n, -1)
+    # Neighbours then lie near each other in memory: at 100,000 faces that saves most of the time.
+    order = reverse_cuthill_mckee(graph, symmetric_mode=True)
+    graph, source = graph[order][:, order], source.reshape(n, -1)[order]
     held = source
     for _ in range(STEPS):
         held = alpha * (graph @ held) + (1 - alpha) * source
-    return held.reshape(n, len(sources), n_classes).swapaxes(0, 1)
+    back = np.empty_like(held)
+    back[order] = held
+    return back.reshape(n, len(sources), n_classes).swapaxes(0, 1)
 
 
 def arrived(held: np.ndarray) -> np.ndarray:
