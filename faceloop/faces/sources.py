@@ -21,21 +21,9 @@ from faceloop.crops.face_table import FOUND
 from faceloop.crops.packs import encode_crop
 from faceloop.faces.batch_files import RAW_DIR, source_name
 from faceloop.faces.extracted import WORK_DIR, Crops, read_extracted, read_rejected, writing
-<<<<<<< HEAD
-from faceloop.faces.face import REJECTED, in_batch
-from faceloop.faces.media import VIDEO_SUFFIXES, Note, Picture, Unreadable, read_pictures
-=======
 from faceloop.faces.face import REJECTED, Given, in_batch
 from faceloop.faces.given import check_inside
-from faceloop.faces.media import (
-    RAW_DIR,
-    VIDEO_SUFFIXES,
-    Note,
-    Picture,
-    Unreadable,
-    read_pictures,
-)
->>>>>>> media2
+from faceloop.faces.media import VIDEO_SUFFIXES, Note, Picture, Unreadable, read_pictures
 from faceloop.faces.params import ExtractFaces
 from faceloop.workers.ahead import map_ahead
 from faceloop.workers.local import still_alive
