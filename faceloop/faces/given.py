@@ -17,8 +17,9 @@ from defusedxml import ElementTree
 
 from faceloop.base.errors import FaceloopError
 from faceloop.crops.boxes import BOX
+from faceloop.faces.batch_files import RAW_DIR
 from faceloop.faces.face import CROP, Box, Given
-from faceloop.faces.media import PHOTO_SUFFIXES, RAW_DIR, Unreadable
+from faceloop.faces.media import PHOTO_SUFFIXES, Unreadable
 from faceloop.faces.params import ExtractFaces
 
 OUTSIDE = 0.01  # of a picture's side: so far beyond it a box may reach, as tools round

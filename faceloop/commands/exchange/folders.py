@@ -10,8 +10,9 @@ from tqdm import tqdm
 from faceloop.base.code import sha256_of
 from faceloop.base.storage import FACES_DIR, read_csv
 from faceloop.commands.exchange.said import GivenLabel, LabelFile
+from faceloop.faces.batch_files import RAW_DIR
 from faceloop.faces.face import REJECTED
-from faceloop.faces.media import PHOTO_SUFFIXES, RAW_DIR
+from faceloop.faces.media import PHOTO_SUFFIXES
 from faceloop.labels.columns import NOT_A_FACE, UNSURE
 from faceloop.labels.vote_files import check_label
 
