@@ -8,7 +8,7 @@ import pytest
 from scipy.optimize import minimize
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from faceloop.base.storage import LABELLED_DIR, METRICS_DIR, read_csv, read_json
+from faceloop.base.storage import LABELLED_DIR, METRICS_DIR, read_csv
 from faceloop.model.combination import (
     PRIOR,
     combine,
@@ -28,6 +28,7 @@ from faceloop.model.student import ANONYMOUS, teach
 from faceloop.neighbours.nearest import nearest
 from faceloop.pool.features import read_predicted
 from faceloop.pool.labelled import LABELLED
+from faceloop.statistics.figure_files import read_json
 from stages import train
 
 CLASSES = ["a", "b", "c"]
