@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_media import film
 
 from faceloop.faces.frames import read_frame
 from faceloop.faces.media import Unreadable, read_pictures
@@ -31,13 +30,3 @@ def test_what_is_no_video_or_too_large_is_unreadable(tmp_path: Path) -> None:
         read_frame(tmp_path / "broken.mp4", 0.0, max_megapixels=100)
     with pytest.raises(Unreadable, match="larger than max_megapixels"):
         read_frame(VIDEO, 0.0, max_megapixels=0.01)
-
-
-def test_a_video_whose_times_start_again_is_not_sought_in(tmp_path: Path) -> None:
-    film(tmp_path / "one.ts", [40] * 60, gop_size=5)
-    film(tmp_path / "two.ts", [200] * 60, gop_size=5)
-    one, two = ((tmp_path / name).read_bytes() for name in ("one.ts", "two.ts"))
-    assert np.asarray(read_frame(tmp_path / "one.ts", 4.4, 100)).mean() < 60
-    (tmp_path / "joined.ts").write_bytes(one + two)
-    with pytest.raises(Unreadable, match="its time stamps start again"):
-        read_frame(tmp_path / "joined.ts", 4.4, 100)

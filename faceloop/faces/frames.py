@@ -6,29 +6,19 @@ from pathlib import Path
 import av
 from PIL import Image
 
-from faceloop.faces.media import (
-    OPEN_VIDEO,
-    Unreadable,
-    best_stream,
-    check_size,
-    starts_again,
-    upright,
-)
+from faceloop.faces.media import OPEN_VIDEO, Unreadable, best_stream, check_size, upright
 
 
 def read_frame(path: Path, time_s: float, max_megapixels: float) -> Image.Image:
     """Return the frame of a video at `time_s`, as `read_pictures` gave it: upright RGB.
 
     Raises:
-        Unreadable: the video is damaged or too large, its time stamps start again, or seeking finds
-            no frame of that time.
+        Unreadable: the video is damaged or too large, or seeking finds no frame of that time.
     """
     try:
         with av.open(path.as_posix(), metadata_errors="replace", options=OPEN_VIDEO) as container:
             stream = best_stream(container)
             check_size(stream.width, stream.height, max_megapixels)
-            if starts_again(container, stream):
-                raise Unreadable(f"{path}: its time stamps start again")
             half_frame_s = 0.5 / float(stream.average_rate or 25)
             # To the key frame before; frames of a video that starts late keep their own times.
             container.seek(math.floor(time_s / float(stream.time_base or 1)), stream=stream)

@@ -35,7 +35,6 @@ UPRIGHT = {  # what makes a photo of an orientation upright
 MOST_CUT_OFF = 0.1  # of a JPEG's height; libjpeg leaves grey what is missing
 DEPTHS = (8, 10, 12, 14, 16)  # bits that cameras and scanners store in 16
 AGAIN_S = Fraction(1, 2)  # back in time stamps: another recording, not a careless muxer
-WITHOUT_INDEX = {"mpegts", "mpeg", "mpegvideo"}  # FFmpeg's names: files may be joined end to end
 PACKETS_COMPARED = 500  # of streams beside each other
 NARROWEST = Fraction(1, 4)  # pixel that a file may claim, or one as wide as it is flat
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # of a cell that a spreadsheet runs
@@ -237,22 +236,6 @@ def _packets(container: av.container.InputContainer, stream: VideoStream) -> Ite
             before = packet.dts = packet.dts + ahead
             packet.pts = None if packet.pts is None else packet.pts + ahead
         yield packet
-
-
-def starts_again(container: av.container.InputContainer, stream: VideoStream) -> bool:
-    """Tell whether time stamps start again or wrap, so that a time says too little to seek by.
-
-    Only streams without an index can be joined so; they are read through, but not decoded.
-    """
-    if container.format.name not in WITHOUT_INDEX:
-        return False
-    again, latest = AGAIN_S / (stream.time_base or Fraction(1, 1000)), -math.inf
-    for packet in container.demux(stream):
-        if packet.dts is not None:
-            if packet.dts < latest - again:
-                return True
-            latest = packet.dts
-    return False
 
 
 def best_stream(container: av.container.InputContainer) -> VideoStream:
