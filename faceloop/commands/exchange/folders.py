@@ -78,7 +78,7 @@ def reasons_by_path() -> dict[Path, str]:
         home = (RAW_DIR / path.name.removesuffix(REJECTED_CSV)).resolve()
         table = read_csv(path, REJECTED)
         for source, reason in zip(table["source"], table["reason"], strict=True):
-            reasons.setdefault(home / source, reason)
+            reasons[home / source] = reason
     return reasons
 
 
