@@ -51,6 +51,7 @@ benchmark: $(VENV)/.all
 	python -m benchmarks.duplicates
 	python -m benchmarks.round
 	python -m benchmarks.kills
+	python -m benchmarks.fuzz
 	python -m benchmarks.pool
 
 $(VENV)/.run: requirements.lock pyproject.toml

@@ -13,8 +13,9 @@ from faceloop.base.storage import FACES_DIR, read_csv
 from faceloop.commands.settings import read_settings
 from faceloop.crops.boxes import boxes_of, iou, match_boxes
 from faceloop.crops.face_table import read_batch
+from faceloop.faces.batch_files import RAW_DIR
 from faceloop.faces.face import REJECTED
-from faceloop.faces.media import RAW_DIR, Unreadable, read_pictures
+from faceloop.faces.media import Unreadable, read_pictures
 from stages import extract_faces
 
 MIN_IOU = 0.4

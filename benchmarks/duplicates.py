@@ -27,7 +27,7 @@ from faceloop.base.tables import as_table
 from faceloop.commands.settings import read_settings
 from faceloop.crops.boxes import boxes_of, iou, match_boxes
 from faceloop.crops.face_table import read_batch
-from faceloop.faces.media import RAW_DIR
+from faceloop.faces.batch_files import RAW_DIR
 from faceloop.labels.vote_files import known_rounds, read_queue
 from faceloop.pool.labelled import DUPLICATES
 from faceloop.pool.reading import read_distinct

@@ -11,7 +11,7 @@ from typing import Any
 from faceloop.base.rounds import PRIOR, SEED_ROUND
 from faceloop.base.storage import DUPLICATES_DIR, EMBEDDINGS_DIR, FACES_DIR
 from faceloop.commands.rounds.edit_params import edit_params
-from faceloop.faces.media import RAW_DIR
+from faceloop.faces.batch_files import RAW_DIR
 from faceloop.pool.features import NEIGHBOURS_DIR
 from stages import embed, extract_faces, link_duplicates, neighbours, sample_jury
 

@@ -18,6 +18,7 @@ from faceloop.crops.packs import crops_path, with_places, write_crops
 from faceloop.crops.params import OfABatch
 from faceloop.faces.batch_files import look_over
 from faceloop.faces.extracted import clear_unfinished, is_finished
+from faceloop.faces.given import read_given
 from faceloop.faces.media import MEDIA_SUFFIXES
 from faceloop.faces.params import ExtractFaces
 from faceloop.faces.sources import (
@@ -43,17 +44,24 @@ def main(batch: str) -> None:
     """Write `data/faces/<batch>.parquet`, `.zip` and `.rejected.csv`."""
     settings = read_params(Params)
     settings.check(batch)
+    for folder in (*settings.extract_faces.crops, *settings.extract_faces.boxes):
+        settings.check(folder.split("/")[0])
     copies: dict[str, list[Path]] = {}
     found = look_over(batch)
+    given, files = read_given(batch, found.sources, settings.extract_faces)
     for path in found.sources:
-        copies.setdefault(sha256_of(path), []).append(path)
-    for paths in copies.values():  # of copies, one whose name says what it is comes first
-        paths.sort(key=lambda path: path.suffix.lower() not in MEDIA_SUFFIXES)
-    sources = [Source(paths[0], digest) for digest, paths in copies.items()]
-    lost = extract_all(batch, sources, settings)
-    extracted = gather(batch, copies, lost, settings.extract_faces)
+        if path not in files:
+            copies.setdefault(sha256_of(path), []).append(path)
+    for paths in copies.values():  # of copies, one that says most comes first
+        paths.sort(key=lambda path: (path not in given, path.suffix.lower() not in MEDIA_SUFFIXES))
+    sources = {
+        Source(paths[0], digest, given.get(paths[0])): paths for digest, paths in copies.items()
+    }
+    lost = extract_all(batch, list(sources), settings)
+    extracted = gather(batch, sources, lost, settings.extract_faces)
     table, crops = extracted.table, extracted.crops
-    rejected = with_refused(extracted.rejected, found.refused, batch)
+    refused = found.refused | {path: reason for path, reason in files.items() if reason}
+    rejected = with_refused(extracted.rejected, refused, batch)
     places = write_crops(crops, crops_path(batch))
     write_csv(rejected, FACES_DIR / f"{batch}.rejected.csv")
     write_parquet(with_places(table, places), FACES_DIR / f"{batch}.parquet")

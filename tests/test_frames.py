@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_media import film
 
 from faceloop.faces.frames import read_frame
 from faceloop.faces.media import Unreadable, read_pictures
@@ -30,3 +31,16 @@ def test_what_is_no_video_or_too_large_is_unreadable(tmp_path: Path) -> None:
         read_frame(tmp_path / "broken.mp4", 0.0, max_megapixels=100)
     with pytest.raises(Unreadable, match="larger than max_megapixels"):
         read_frame(VIDEO, 0.0, max_megapixels=0.01)
+
+
+def test_of_joined_recordings_no_frame_is_sought_by_time(tmp_path: Path) -> None:
+    for shade in (40, 120, 200):
+        film(tmp_path / f"{shade}.ts", [shade] * 10)
+    joined = b"".join((tmp_path / f"{shade}.ts").read_bytes() for shade in (40, 120, 200))
+    (tmp_path / "joined.ts").write_bytes(joined)
+    with pytest.raises(Unreadable, match="start again"):
+        read_frame(tmp_path / "joined.ts", 2.0, max_megapixels=100)
+    for picture in read_pictures(tmp_path / "40.ts", 10, max_megapixels=100):
+        assert picture.time_s is not None
+        found = read_frame(tmp_path / "40.ts", picture.time_s, max_megapixels=100)
+        assert np.asarray(found).mean() < 60

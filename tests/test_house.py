@@ -71,7 +71,7 @@ OPEN_FILES = {
     *("base.atomic", "base.console", "base.code", "base.links", "base.params", "base.storage"),
     *("crops.face_table", "crops.packs"),
     *("weights.loading", "faces.batch_files", "faces.extracted"),
-    *("faces.frames", "faces.media", "faces.sources"),
+    *("faces.frames", "faces.given", "faces.media", "faces.sources"),
     *("embedding.onnx_input", "embedding.rows", "embedding.shards"),
     *("pool.features", "pool.reading"),
     *("labels.adjudication_files", "labels.vote_files", "model.head_files"),

@@ -498,11 +498,35 @@ def test_photos_sorted_by_class_are_known_by_their_bytes(seed: Any, capsys: Any)
     assert code == 0 and "1 labels by ana, 1 faces new" in said
     assert "b.jpg: 2 faces; label them in the queue" in said
     assert "c.jpg: no face was found in it" in said
+    why = "1 x several faces, 1 x no face was found in it, or it is in no batch"
+    assert re.search(rf"^ *glasses +3 +1 +67% {why}$", said, re.MULTILINE)
     votes = pd.read_csv(seed.root / "labels/o00-i00/ana.csv", dtype=str)
     assert votes[["face_id", "label"]].values.tolist() == [[ids_of(seed)[3], "glasses"]]
     queue = pd.read_csv(seed.queue(SEED), dtype=str)
     assert queue[["face_id", "purpose", "reason"]].values.tolist() == [
         [ids_of(seed)[3], "train", "imported"]
+    ]
+
+
+def test_an_import_tells_what_each_class_lost_and_why(seed: Any, capsys: Any) -> None:
+    faces = read_batch("pool")
+    folder = seed.root / "data/raw/pool"
+    pictures = {"none/1.jpg": 0, "none/2.jpg": 1, "glasses/1.jpg": 2, "glasses/2.jpg": None}
+    for name, row in pictures.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(name.encode())
+        if row is not None:
+            faces.loc[row, "source_sha256"] = hashlib.sha256(name.encode()).hexdigest()
+    faces.to_parquet("data/faces/pool.parquet", index=False)
+    Path("data/faces/pool.rejected.csv").write_text(
+        "source,reason,count\nglasses/2.jpg,damaged photo: cut,1\n", encoding="utf-8"
+    )
+    code, said = run(capsys, "import", "data/raw/pool", "--as", "ana")
+    assert code == 0 and "glasses/2.jpg: damaged photo: cut" in said
+    table = [line.split(maxsplit=4) for line in said.splitlines() if "%" in line]
+    assert table == [
+        ["glasses", "2", "1", "50%", "1 x damaged photo"],
+        ["none", "2", "2", "0%"],
     ]
 
 

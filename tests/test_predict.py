@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from test_embed import write_onnx
 
 from faceloop.base.errors import FaceloopError
@@ -107,6 +108,17 @@ def test_a_photo_that_lies_there_twice_counts_once(
     one, two = (json.loads(Path(name).read_text()) for name in ("one.json", "two.json"))
     assert two["photo_faces"] == one["photo_faces"] > 0
     assert two["left_out"]["copy of another file"] == 1
+
+
+def test_of_crops_nothing_is_detected(elsewhere: Path, tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "crops").mkdir()
+    for at in range(3):
+        noise = np.random.default_rng(at).integers(0, 255, (90, 90, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(tmp_path / f"crops/{at}.png")
+    for more, faces in ([], 0), (["--crops"], 3):
+        name = f"{faces}.json"
+        assert run(capsys, "crops", "--release", "release", "--json", name, *more)[0] == 0
+        assert json.loads(Path(name).read_text())["photo_faces"] == faces
 
 
 def test_what_is_lost_of_a_file_that_is_used_is_counted(

@@ -28,8 +28,8 @@ from faceloop.commands.repository.lock import read_lock
 from faceloop.commands.rounds.drafts import Draft, draft_path, read_draft
 from faceloop.commands.rounds.state import read_state
 from faceloop.commands.settings import read_settings
-from faceloop.faces.batch_files import source_name
-from faceloop.faces.media import RAW_DIR, Unreadable, read_pictures
+from faceloop.faces.batch_files import RAW_DIR, source_name
+from faceloop.faces.media import Unreadable, read_pictures
 from faceloop.labels.vote_files import LONGEST_LINE, as_on_disk, read_queue, read_vote_file
 from faceloop.model.head_files import read_head
 from faceloop.weights.loading import DOWNLOADED, SHA256, SHIPPED_DIR, load_network

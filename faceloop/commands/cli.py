@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from faceloop.base.errors import FaceloopError
-from faceloop.commands import PLAN
+from faceloop.commands.cut_off import PLAN
 
 # A command's module in this package, and the line that `faceloop --help` shows. Modules are
 # imported when their command runs, so that help and status start at once.

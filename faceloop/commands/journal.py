@@ -20,7 +20,7 @@ from zc.lockfile import LockError, LockFile
 
 from faceloop.base.atomic import RENAME, replacing
 from faceloop.base.errors import FaceloopError
-from faceloop.commands import PLAN
+from faceloop.commands.cut_off import PLAN
 
 LOCK = Path(".work/writer.lock")
 WAIT_SECONDS = 10.0  # for another writer; most take less than one

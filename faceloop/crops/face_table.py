@@ -17,7 +17,8 @@ LANDMARKS = [
     for point in ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
     for axis in "xy"
 ]
-# One row is a face found in a batch; boxes and landmarks are px in the upright source.
+# One row is a face found in a batch; boxes and landmarks are px in the upright source. A face that
+# people gave has probability 1 and no landmarks (NaN).
 FOUND = {
     "face_id": "str",
     "batch": "str",

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from faceloop.base.errors import FaceloopError
-from faceloop.faces.media import FORMULA_STARTS, RAW_DIR
 
+RAW_DIR = Path("data/raw")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # of a cell that a spreadsheet runs
 # With `dvc config cache.type symlink`, DVC's own links lead to its cache, wherever that is.
 CACHED = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")
 LEADS_NOWHERE = "link that leads nowhere: take it away"

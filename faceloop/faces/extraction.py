@@ -11,9 +11,11 @@ from faceloop.crops.boxes import BOX
 from faceloop.faces.detection import detect
 from faceloop.faces.face import (
     Detections,
+    Given,
     crop_face,
     describe_face,
     face_id,
+    given_in,
     reason_to_reject,
     sharpness,
     thumbnail,
@@ -50,7 +52,9 @@ class Looked(NamedTuple):
 Picture = tuple[Image.Image, int | None, float | None]
 
 
-def look(picture: Picture, mtcnn: Mtcnn, settings: ExtractFaces) -> Looked:
+def look(
+    picture: Picture, mtcnn: Mtcnn, settings: ExtractFaces, given: Given | None = None
+) -> Looked:
     """Find and cut the faces of one picture; of all the work this is nearly everything.
 
     It takes one thread: several pictures are looked at side by side, each on a thread of its own,
@@ -60,12 +64,17 @@ def look(picture: Picture, mtcnn: Mtcnn, settings: ExtractFaces) -> Looked:
         picture: upright RGB, index of the frame and its time in s; None and None for a photo.
         mtcnn: its weights, and how it looks for faces.
         settings: how to cut.
+        given: the faces, where nothing is to be detected.
     """
     image, frame, time_s = picture
     torch.set_num_threads(1)
-    detected = detect(mtcnn, image, getattr(torch, settings.precision))
+    if given is None:
+        detected = detect(mtcnn, image, getattr(torch, settings.precision))
+    else:
+        detected = given_in(image.size, given)
     boxes = [whole_box(box, image.size) for box in detected.boxes]
-    crops = [crop_face(image, box, settings.margin, settings.crop_px) for box in boxes]
+    margin = 0.0 if given and given.is_crop else settings.margin
+    crops = [crop_face(image, box, margin, settings.crop_px) for box in boxes]
     return Looked(frame, time_s, detected, boxes, crops, [thumbnail(crop) for crop in crops])
 
 

@@ -14,6 +14,7 @@ from faceloop.faces.params import ExtractFaces
 REJECTED = {"source": "str", "reason": "str", "count": "int64"}
 
 
+Box = tuple[float, float, float, float]  # x0 y0 x1 y1
 ROUNDING = 1 / 12  # variance of rounding to whole grey levels
 # What is stored, and judged: further digits change with the processor.
 PROBABILITY_DECIMALS, SHARPNESS_DECIMALS = 4, 6
@@ -29,6 +30,27 @@ class Detections(NamedTuple):
     boxes: np.ndarray
     probabilities: np.ndarray
     landmarks: np.ndarray
+
+
+class Given(NamedTuple):
+    """The faces of a photo that people gave: x0 y0 x1 y1 in px, or as shares of width and height.
+
+    is_crop: the picture shows nothing else, so that no margin is cut around the box.
+    """
+
+    boxes: tuple[Box, ...]
+    are_shares: bool = False
+    is_crop: bool = False
+
+
+CROP = Given(((0, 0, 1, 1),), are_shares=True, is_crop=True)
+
+
+def given_in(size: tuple[int, int], given: Given) -> Detections:
+    """Return given faces as detections in a picture of (width, height): certain, no landmarks."""
+    boxes = np.array(given.boxes, dtype=float).reshape(-1, 4)
+    boxes = boxes * (*size, *size) if given.are_shares else boxes
+    return Detections(boxes, np.ones(len(boxes)), np.full((len(boxes), 5, 2), np.nan))
 
 
 def face_id(source_sha256: str, frame: int | None, box: tuple[int, ...], copy: int = 0) -> str:

@@ -1,12 +1,24 @@
 """One frame of a video, found by seeking: as soon an hour in as at the start."""
 
 import math
+from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.video.stream import VideoStream
 from PIL import Image
 
-from faceloop.faces.media import OPEN_VIDEO, Unreadable, best_stream, check_size, upright
+from faceloop.faces.media import (
+    AGAIN_S,
+    OPEN_VIDEO,
+    Unreadable,
+    best_stream,
+    check_size,
+    upright,
+)
+
+LEAD_S = 10.0  # s; a key frame comes more often
+JOINED = ("mpegts", "mpeg")  # formats of which recordings can be put one behind the other
 
 
 def read_frame(path: Path, time_s: float, max_megapixels: float) -> Image.Image:
@@ -19,15 +31,33 @@ def read_frame(path: Path, time_s: float, max_megapixels: float) -> Image.Image:
         with av.open(path.as_posix(), metadata_errors="replace", options=OPEN_VIDEO) as container:
             stream = best_stream(container)
             check_size(stream.width, stream.height, max_megapixels)
+            lead_s, whole = 0.0, True  # whether a frame is decoded from a key frame on
+            if container.format.name in JOINED:
+                if _starts_again(container, stream):
+                    raise Unreadable(f"{path}: its time stamps start again, and lead nowhere")
+                lead_s, whole = LEAD_S, False  # these have no index: seeking ends anywhere
             half_frame_s = 0.5 / float(stream.average_rate or 25)
             # To the key frame before; frames of a video that starts late keep their own times.
-            container.seek(math.floor(time_s / float(stream.time_base or 1)), stream=stream)
+            before_s = max(time_s - lead_s, 0)
+            container.seek(math.floor(before_s / float(stream.time_base or 1)), stream=stream)
             for frame in container.decode(stream):
+                whole = whole or frame.key_frame
                 late_s = math.inf if frame.time is None else frame.time - time_s
                 if late_s > half_frame_s:
                     break
-                if late_s >= -half_frame_s:
+                if whole and late_s >= -half_frame_s:
                     return upright(frame, stream)
     except (av.FFmpegError, OSError) as error:
         raise Unreadable(f"{path}: {error}") from error
     raise Unreadable(f"{path}: no frame at {time_s:.3f} s")
+
+
+def _starts_again(container: av.container.InputContainer, stream: VideoStream) -> bool:
+    """Tell whether time stamps go back, so that seeking by them may find another recording."""
+    again, before = AGAIN_S / (stream.time_base or Fraction(1, 1000)), None
+    for packet in container.demux(stream):
+        if packet.dts is not None:
+            if before is not None and packet.dts < before - again:
+                return True
+            before = packet.dts
+    return False

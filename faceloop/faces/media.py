@@ -1,8 +1,8 @@
 """Reading photos and videos that strangers made: whatever is wrong with one, the batch goes on."""
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -15,7 +15,6 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 from PIL import Image, ImageFile
 
-RAW_DIR = Path("data/raw")
 PHOTO_SUFFIXES = {
     ".jpg", ".jpeg", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif",
     ".heic", ".heif", ".jp2", ".j2k", ".jpx",
@@ -35,9 +34,8 @@ UPRIGHT = {  # what makes a photo of an orientation upright
 MOST_CUT_OFF = 0.1  # of a JPEG's height; libjpeg leaves grey what is missing
 DEPTHS = (8, 10, 12, 14, 16)  # bits that cameras and scanners store in 16
 AGAIN_S = Fraction(1, 2)  # back in time stamps: another recording, not a careless muxer
-PACKETS_COMPARED = 500  # of streams beside each other
+PACKETS_COMPARED = 60  # of streams beside each other
 NARROWEST = Fraction(1, 4)  # pixel that a file may claim, or one as wide as it is flat
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # of a cell that a spreadsheet runs
 # FFmpeg would follow a playlist to files elsewhere, and reads much that no camera writes.
 OPEN_VIDEO = {
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegvideo,mpegts,asf,flv",
@@ -160,13 +158,13 @@ def _flat_rgb(photo: Image.Image) -> Image.Image:
 def _eight_bits(values: np.ndarray) -> np.ndarray:
     """Return grey values of any depth as uint8.
 
-    Whole numbers are taken for those of the least depth that holds the largest; floats for shares
-    of white, or for what integers would be.
+    Whole numbers are taken for those of the least depth that holds the largest. White is 1 in
+    floats, or the least power of two that none is above.
     """
     numbers = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
     most = numbers.max(initial=0)
-    if values.dtype.kind == "f" and most <= 1:
-        scale = 255.0
+    if values.dtype.kind == "f":
+        scale = 255 / 2.0 ** math.ceil(math.log2(max(most, 1)))
     else:
         scale = next((2.0 ** (8 - bits) for bits in DEPTHS if most < 2**bits), 255 / most)
     return np.clip(numbers * scale, 0, 255).astype(np.uint8)
@@ -214,7 +212,9 @@ def _frames(
             damage = error
             continue
         for frame in frames:
-            if damage and before_s is not None and frame.time is not None:
+            if damage and before_s is None and frame.time is not None:
+                note(f"part of it cannot be read: all before {frame.time:.1f} s")
+            elif damage and before_s is not None and frame.time is not None:
                 lost_s = max(frame.time - before_s, 0)
                 note(f"part of it cannot be read: {lost_s:.2f} s after {before_s:.1f} s")
             damage, before_s = None, before_s if frame.time is None else frame.time
@@ -239,7 +239,7 @@ def _packets(container: av.container.InputContainer, stream: VideoStream) -> Ite
 
 
 def best_stream(container: av.container.InputContainer) -> VideoStream:
-    """Return the stream that shows most: no cover, and of several the one of most bytes at first.
+    """Return the stream that shows most: no cover, and of several that of most contrast.
 
     Raises:
         Unreadable: there is none, or none that can be decoded.
@@ -250,14 +250,19 @@ def best_stream(container: av.container.InputContainer) -> VideoStream:
     if not streams:
         raise Unreadable("no decoder for the video's codec")
     moving = [one for one in streams if not one.disposition & Disposition.attached_pic] or streams
-    shown = Counter({one.index: 0 for one in moving})
+    for one in moving:
+        one.thread_type = "AUTO"
+    shown: dict[int, list[float]] = {one.index: [] for one in moving}
     if len(moving) > 1:
         for packet in islice(container.demux(moving), PACKETS_COMPARED):
-            shown[packet.stream.index] += packet.size
+            with suppress(av.FFmpegError):
+                for frame in packet.decode():
+                    contrast = frame.to_ndarray(format="gray").std()
+                    shown[packet.stream.index].append(float(contrast))
         container.seek(0)
-    stream = max(moving, key=lambda one: shown[one.index])
-    stream.thread_type = "AUTO"
-    return stream
+    return max(
+        moving, key=lambda one: (len(shown[one.index]) > 1, max(shown[one.index], default=0))
+    )
 
 
 def upright(frame: av.VideoFrame, stream: VideoStream) -> Image.Image:

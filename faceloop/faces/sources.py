@@ -19,17 +19,11 @@ from faceloop.base.errors import FaceloopError
 from faceloop.base.tables import as_table, stacked
 from faceloop.crops.face_table import FOUND
 from faceloop.crops.packs import encode_crop
-from faceloop.faces.batch_files import source_name
+from faceloop.faces.batch_files import RAW_DIR, source_name
 from faceloop.faces.extracted import WORK_DIR, Crops, read_extracted, read_rejected, writing
-from faceloop.faces.face import REJECTED, in_batch
-from faceloop.faces.media import (
-    RAW_DIR,
-    VIDEO_SUFFIXES,
-    Note,
-    Picture,
-    Unreadable,
-    read_pictures,
-)
+from faceloop.faces.face import REJECTED, Given, in_batch
+from faceloop.faces.given import check_inside
+from faceloop.faces.media import VIDEO_SUFFIXES, Note, Picture, Unreadable, read_pictures
 from faceloop.faces.params import ExtractFaces
 from faceloop.workers.ahead import map_ahead
 from faceloop.workers.local import still_alive
@@ -52,10 +46,11 @@ AT_A_TIME = 10_000  # faces that are in memory as dicts
 
 
 class Source(NamedTuple):
-    """A photo or video, and the SHA-256 of its bytes."""
+    """A photo or video, the SHA-256 of its bytes, and its faces where they are given."""
 
     path: Path
     digest: str
+    given: Given | None = None
 
 
 def folder_of(source: Source, settings: ExtractFaces) -> Path:
@@ -63,6 +58,7 @@ def folder_of(source: Source, settings: ExtractFaces) -> Path:
     suffix = source.path.suffix.lower()
     left_out = HOW_LONG if suffix in VIDEO_SUFFIXES else HOW_LONG | OF_VIDEOS
     parts = [source.digest, suffix, settings.model_dump_json(exclude=left_out), _code()]
+    parts += [] if source.given is None else [repr(source.given)]
     return WORK_DIR / hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
 
 
@@ -116,7 +112,8 @@ def _faces_of(
     """Read, look, cut: pictures are read on this thread and looked at on others."""
     from faceloop.faces.extraction import find_faces, look
 
-    looking = partial(look, mtcnn=_detector(settings.min_face_px, device), settings=settings)
+    mtcnn = _detector(settings.min_face_px, device)
+    looking = partial(look, mtcnn=mtcnn, settings=settings, given=source.given)
     looked = map_ahead(looking, _while_alive(source, settings, note), threads)
     return find_faces(looked, source.digest, settings, settings.faces_per_track)
 
@@ -135,6 +132,8 @@ def _while_alive(source: Source, settings: ExtractFaces, note: Note) -> Iterator
         source.path, settings.frames_per_second, settings.max_megapixels, note
     ):
         still_alive(settings.stall_seconds)
+        if source.given:
+            check_inside(source.given, picture.image.size)
         yield picture
     still_alive(settings.stall_seconds)
 
@@ -149,7 +148,7 @@ class Extracted(NamedTuple):
 
 def gather(
     batch: str,
-    copies: Mapping[str, Sequence[Path]],
+    copies: Mapping[Source, Sequence[Path]],
     lost: Mapping[str, str],
     settings: ExtractFaces,
 ) -> Extracted:
@@ -157,14 +156,15 @@ def gather(
 
     Args:
         batch: its name.
-        copies: the files by digest; of several with the same bytes the first was extracted.
+        copies: the files with the same bytes as each source, itself the first.
         lost: digests of sources whose process died, with the reason.
         settings: as of `extract_source`.
     """
     folders, parts, rows = list[Path](), list[pd.DataFrame](), list[dict[str, Any]]()
     rejected: list[tuple[str, str, int]] = []
-    for digest, paths in copies.items():
-        folders.append(folder_of(Source(paths[0], digest), settings))
+    for one, paths in copies.items():
+        folders.append(folder_of(one, settings))
+        digest = one.digest
         reasons = {lost[digest]: 1} if digest in lost else read_rejected(folders[-1])
         for copy, path in enumerate(paths):
             source = source_name(path, batch)

@@ -92,6 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"import: {told}, {len(new)} faces new to the queue")
     for line in found.no_vote:
         print(f"- {line}")
+    print(*found.table, sep="\n", end="\n" if found.table else "")
     after = read_state()
     if after.is_imported_seed:
         print(f"- {SEED_IS_FOR}")

@@ -29,11 +29,14 @@ class GivenLabel(NamedTuple):
 
 
 class LabelFile(NamedTuple):
-    """What a file holds: its labels, what of it is no vote and why, and the votes' mode."""
+    """What a file holds: its labels, what of it is no vote and why, the votes' mode; and where
+    classes may lose unequally much, a table of it.
+    """
 
     said: list[GivenLabel]
     no_vote: list[str]
     mode: str = "import"
+    table: tuple[str, ...] = ()
 
 
 def once_each(said: Sequence[GivenLabel]) -> list[GivenLabel]:

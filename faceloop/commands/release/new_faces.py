@@ -19,7 +19,8 @@ from faceloop.crops.packs import decode_crop, encode_crop
 from faceloop.embedding.embedder import embedder_of
 from faceloop.embedding.rows import STORED_AS
 from faceloop.faces.extraction import find_faces, look
-from faceloop.faces.media import Note, Unreadable, read_pictures
+from faceloop.faces.face import CROP, Given
+from faceloop.faces.media import PHOTO_SUFFIXES, Note, Unreadable, read_pictures
 from faceloop.model.head import p_columns, predict
 from faceloop.weights.loading import (
     check_precision,
@@ -85,19 +86,24 @@ class Classifier:
         wanted = self.model.about.embedder.sha256
         return wanted is not None and wanted != sha256_of(weights_path(self.model.embed.model))
 
-    def classify(self, files: Sequence[Path]) -> tuple[pd.DataFrame, Counter[str]]:
+    def classify(
+        self, files: Sequence[Path], are_crops: bool = False
+    ) -> tuple[pd.DataFrame, Counter[str]]:
         """Return the faces of these files, and what was left out or lost and why, with counts.
 
-        Of files with the same bytes the first counts. Columns: COLUMNS, and a probability a class.
+        Of files with the same bytes the first counts. Of photos that `are_crops`, nothing is
+        detected: each is a face. Columns: COLUMNS, and a probability a class.
         """
         rows: list[dict[str, Any]] = []
         rejected: Counter[str] = Counter()
-        faces = self._find_all(files, rejected)
+        faces = self._find_all(files, rejected, are_crops)
         while some := list(islice(faces, self._embedder.batch_size)):
             rows += self._with_probabilities(some)
         return pd.DataFrame(rows, columns=[*COLUMNS, *p_columns(self.model.head.classes)]), rejected
 
-    def _find_all(self, files: Sequence[Path], rejected: Counter[str]) -> Iterator[Face]:
+    def _find_all(
+        self, files: Sequence[Path], rejected: Counter[str], are_crops: bool
+    ) -> Iterator[Face]:
         seen: set[str] = set()
         for path in tqdm(files, "predict", unit="file", disable=None):
             digest = sha256_of(path)
@@ -106,7 +112,8 @@ class Classifier:
                 continue
             seen.add(digest)
             before, is_empty, notes = rejected.total(), True, list[str]()
-            for face in self._find_faces(path, digest, rejected, notes.append):
+            given = CROP if are_crops and path.suffix.lower() in PHOTO_SUFFIXES else None
+            for face in self._find_faces(path, digest, given, rejected, notes.append):
                 is_empty = False
                 yield face
             if is_empty and rejected.total() == before:
@@ -114,11 +121,12 @@ class Classifier:
             rejected.update(words.partition(":")[0] for words in notes)
 
     def _find_faces(
-        self, path: Path, digest: str, rejected: Counter[str], note: Note
+        self, path: Path, digest: str, given: Given | None, rejected: Counter[str], note: Note
     ) -> Iterator[Face]:
         wanted = self.model.extract_faces
         pictures = read_pictures(path, wanted.frames_per_second, wanted.max_megapixels, note)
-        looked = map_ahead(partial(look, mtcnn=self._mtcnn, settings=wanted), pictures, cores())
+        looking = partial(look, mtcnn=self._mtcnn, settings=wanted, given=given)
+        looked = map_ahead(looking, pictures, cores())
         try:
             for found in find_faces(looked, digest, wanted, per_track=None):
                 if isinstance(found, str):

@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--release", type=Path, required=True, metavar="DIR", help="the model's")
     parser.add_argument("--embedder", type=Path, metavar="FILE.onnx", help="where it lies here")
+    parser.add_argument("--crops", action="store_true", help="photos are faces already")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the shares as JSON too")
     parser.add_argument(
         "--per-face", type=Path, metavar="FILE.csv", help="write each face too: personal data"
@@ -57,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     files = list_files(arguments.paths)
     model = read_release(arguments.release, arguments.embedder)
     classifier = Classifier(model)
-    faces, rejected = classifier.classify(files)
+    faces, rejected = classifier.classify(files, arguments.crops)
     other_weights = classifier.has_other_weights
     figures = summarise_faces(faces, rejected, len(files), model, other_weights)
     print("\n".join(lines_of(figures, model)))

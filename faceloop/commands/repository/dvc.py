@@ -9,8 +9,7 @@ from pathlib import Path
 
 from faceloop.base.errors import FaceloopError
 from faceloop.commands.settings import read_settings
-from faceloop.faces.batch_files import check_for_dvc
-from faceloop.faces.media import RAW_DIR
+from faceloop.faces.batch_files import RAW_DIR, check_for_dvc
 
 
 def run_dvc(*words: str) -> str:

@@ -15,7 +15,7 @@ from faceloop.commands.repository.git import run_git, uncommitted
 from faceloop.commands.repository.lock import strays
 from faceloop.commands.repository.vote_history import changed_label_files
 from faceloop.commands.settings import read_settings
-from faceloop.faces.media import FORMULA_STARTS
+from faceloop.faces.batch_files import FORMULA_STARTS
 from faceloop.labels.vote_files import LABELS_DIR, known_rounds, read_rows, read_votes
 
 

@@ -18,8 +18,7 @@ from faceloop.commands.rounds.dealing import deal_anew, deal_out
 from faceloop.commands.rounds.edit_params import edit_params
 from faceloop.commands.rounds.skew import check_balance, check_sources
 from faceloop.commands.rounds.state import GO_ON, State, next_step, read_state, told
-from faceloop.faces.batch_files import look_over, printable
-from faceloop.faces.media import RAW_DIR
+from faceloop.faces.batch_files import RAW_DIR, look_over, printable
 from faceloop.labels.columns import ASKED_AS
 from faceloop.labels.file_names import check_file_name, check_spelling
 from faceloop.labels.vote_files import (

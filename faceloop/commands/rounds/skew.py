@@ -7,8 +7,7 @@ from faceloop.base.errors import FaceloopError
 from faceloop.commands.rounds.figure_lines import balance_line, read_figures
 from faceloop.commands.rounds.state import State
 from faceloop.commands.settings import Settings
-from faceloop.faces.batch_files import list_sources
-from faceloop.faces.media import RAW_DIR
+from faceloop.faces.batch_files import RAW_DIR, list_sources
 from faceloop.statistics.estimates import exactly
 
 

@@ -19,7 +19,7 @@ from faceloop.commands.journal import sole_writer, together
 from faceloop.commands.repository.lock import LOCK
 from faceloop.commands.rounds.edit_params import edit_params
 from faceloop.commands.settings import read_settings
-from faceloop.faces.media import RAW_DIR
+from faceloop.faces.batch_files import RAW_DIR
 from faceloop.labels.vote_files import LABELS_DIR, annotator_files
 from faceloop.pool.features import NEIGHBOURS_DIR, PREDICTED_DIR
 from faceloop.pool.reading import JURY_DIR

@@ -19,8 +19,9 @@ from faceloop.commands.settings import Settings
 from faceloop.crops.boxes import BOX
 from faceloop.crops.face_table import read_batch
 from faceloop.crops.packs import crops_path
+from faceloop.faces.batch_files import RAW_DIR
 from faceloop.faces.frames import read_frame
-from faceloop.faces.media import RAW_DIR, Unreadable, read_pictures
+from faceloop.faces.media import Unreadable, read_pictures
 
 LONGER_SIDE_PX = 1600  # of a source picture as shown: more than most screens
 KEPT = 32  # source pictures kept as JPEG: people look twice
