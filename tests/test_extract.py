@@ -149,7 +149,9 @@ def test_awkward_files_are_listed_with_their_reasons(there: Any) -> None:
         assert words in rejected[f"awkward/{name}"]
 
 
-def test_a_photo_that_is_used_in_part_and_shows_nobody_is_listed_with_both(project: Any) -> None:
+def test_a_photo_that_is_used_in_part_and_shows_nobody_is_listed_with_both(
+    project: Any, in_process: None
+) -> None:
     noise = np.random.default_rng(0).integers(0, 60, (300, 200, 3), dtype=np.uint8)
     path = Path("cut.jpg")
     Image.fromarray(noise).save(path)
