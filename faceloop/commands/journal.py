@@ -6,7 +6,6 @@ is killed before the plan is there, nothing has changed; if later, the next comm
 the rest. The lock is the operating system's: that of a killed command is free.
 """
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -19,10 +18,11 @@ from pydantic import BaseModel, ValidationError
 from zc.lockfile import LockError, LockFile
 
 from faceloop.base.atomic import RENAME, replacing
+from faceloop.base.code import sha256_of
 from faceloop.base.errors import FaceloopError
 from faceloop.commands.cut_off import PLAN
 
-LOCK = Path(".work/writer.lock")
+WRITER_LOCK = Path(".work/writer.lock")
 WAIT_SECONDS = 10.0  # for another writer; most take less than one
 LEFT = "*.????????.partial"  # what `replacing` writes to
 
@@ -102,8 +102,6 @@ def finish_cut_off() -> list[str]:
     Raises:
         FaceloopError: somebody has changed one of its files since.
     """
-    if not PLAN.is_file():
-        return []
     lock = _locked("faceloop")
     try:
         return _finish()
@@ -112,14 +110,14 @@ def finish_cut_off() -> list[str]:
 
 
 def _locked(who: str) -> LockFile:
-    LOCK.parent.mkdir(exist_ok=True)
+    WRITER_LOCK.parent.mkdir(exist_ok=True)
     until = time.monotonic() + WAIT_SECONDS
     while True:
         try:
-            return LockFile(LOCK, content_template=f"{who} (process {{pid}})")
+            return LockFile(WRITER_LOCK, content_template=f"{who} (process {{pid}})")
         except LockError as error:
             if time.monotonic() > until:
-                holder = LOCK.read_text(encoding="utf-8").strip() or "another process"
+                holder = WRITER_LOCK.read_text(encoding="utf-8").strip() or "another process"
                 raise FaceloopError(
                     f"{holder} is writing here: wait until it is done, then run this again"
                 ) from error
@@ -194,4 +192,4 @@ def sync_folder(folder: Path) -> None:
 
 def _sha256(path: Path) -> str | None:
     """Return the digest of a file's bytes; None where there is no file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    return sha256_of(path) if path.is_file() else None

@@ -6,9 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from faceloop.base.tables import Rows
-from faceloop.neighbours.cells import DECIMALS, LEAF, Reach, cells
+from faceloop.neighbours.cells import BLOCK, DECIMALS, LEAF, Reach, cells
 
-BLOCK = 8192  # faces compared with a cell at a time
 MIN_COSINE = 0.8  # of a pair; crops of others are not compared: that means reading both
 REACH = Reach(probes=3, slack=0.05)  # copies lie nearer to each other than cells are wide
 NEAREST = 4  # earlier faces of a cell that one face may be paired with

@@ -1,19 +1,17 @@
 """One frame of a video, found by seeking: as soon an hour in as at the start."""
 
 import math
-from fractions import Fraction
 from pathlib import Path
 
 import av
-from av.video.stream import VideoStream
 from PIL import Image
 
 from faceloop.faces.media import (
-    AGAIN_S,
     OPEN_VIDEO,
     Unreadable,
     best_stream,
     check_size,
+    packets,
     upright,
 )
 
@@ -33,7 +31,7 @@ def read_frame(path: Path, time_s: float, max_megapixels: float) -> Image.Image:
             check_size(stream.width, stream.height, max_megapixels)
             lead_s, whole = 0.0, True  # whether a frame is decoded from a key frame on
             if container.format.name in JOINED:
-                if _starts_again(container, stream):
+                if any(ahead for _, ahead in packets(container, stream)):
                     raise Unreadable(f"{path}: its time stamps start again, and lead nowhere")
                 lead_s, whole = LEAD_S, False  # these have no index: seeking ends anywhere
             half_frame_s = 0.5 / float(stream.average_rate or 25)
@@ -50,14 +48,3 @@ def read_frame(path: Path, time_s: float, max_megapixels: float) -> Image.Image:
     except (av.FFmpegError, OSError) as error:
         raise Unreadable(f"{path}: {error}") from error
     raise Unreadable(f"{path}: no frame at {time_s:.3f} s")
-
-
-def _starts_again(container: av.container.InputContainer, stream: VideoStream) -> bool:
-    """Tell whether time stamps go back, so that seeking by them may find another recording."""
-    again, before = AGAIN_S / (stream.time_base or Fraction(1, 1000)), None
-    for packet in container.demux(stream):
-        if packet.dts is not None:
-            if before is not None and packet.dts < before - again:
-                return True
-            before = packet.dts
-    return False

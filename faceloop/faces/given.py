@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from xml.etree.ElementTree import ParseError
 
 from defusedxml import ElementTree
 
@@ -134,7 +135,7 @@ def _read_together(
 def _read_voc(path: Path) -> Given:
     try:
         root = ElementTree.fromstring(_content(path))
-    except Exception as error:  # noqa: BLE001 not well formed, or with entities
+    except (ParseError, LookupError, ValueError) as error:  # or with entities: a ValueError too
         raise FaceloopError(f"{path}: no XML that can be read: {error}") from error
     boxes = []
     for at, found in enumerate(root.iter("object"), 1):
@@ -153,7 +154,7 @@ def _read_yolo(path: Path) -> Given:
         wanted = "a class and x, y, width, height as shares of the picture"
         x, y, width, height = _numbers(words[1:5], f"{path}:{row}", wanted)
         edges = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-        if len(words) not in (5, 6) or min(edges) < -0.01 or max(edges) > 1.01:
+        if len(words) not in (5, 6) or min(edges) < -OUTSIDE or max(edges) > 1 + OUTSIDE:
             raise FaceloopError(f"{path}:{row}: no box; wanted: {wanted}")
         boxes.append(_box(edges, f"{path}:{row}", wanted))
     return Given(tuple(boxes), are_shares=True)

@@ -106,7 +106,7 @@ def read_photo(path: Path, max_megapixels: float, note: Note = str) -> Image.Ima
         raise
     except Image.UnidentifiedImageError as error:
         raise Unreadable("not a photo, in spite of its name") from error
-    except Exception as error:  # noqa: BLE001 decoders raise what they like, and it costs this file
+    except Exception as error:  # decoders raise what they like, and it costs this file
         raise Unreadable(f"damaged photo: {_one_line(error)}") from error
 
 
@@ -191,7 +191,7 @@ def _read_video(
                 yield Picture(picture, index, round(time_s, 3))
     except Unreadable:
         raise
-    except Exception as error:  # noqa: BLE001 decoders raise what they like, and it costs this file
+    except Exception as error:  # decoders raise what they like, and it costs this file
         raise Unreadable(f"damaged video at {time_s:.1f} s: {_one_line(error)}") from error
 
 
@@ -205,7 +205,7 @@ def _frames(
     """
     damage: av.FFmpegError | None = None
     before_s: float | None = None  # of what was decoded
-    for packet in _packets(container, stream):
+    for packet, _ in packets(container, stream):
         try:
             frames = packet.decode()
         except av.FFmpegError as error:
@@ -225,8 +225,13 @@ def _frames(
         note(f"part of it cannot be read: all after {before_s:.1f} s")
 
 
-def _packets(container: av.container.InputContainer, stream: VideoStream) -> Iterator[av.Packet]:
-    """Yield a stream's packets; time goes on where time stamps start again or wrap."""
+def packets(
+    container: av.container.InputContainer, stream: VideoStream
+) -> Iterator[tuple[av.Packet, int]]:
+    """Yield a stream's packets, and how far each was put ahead of its own time stamps.
+
+    Time goes on where time stamps start again or wrap.
+    """
     again = AGAIN_S / (stream.time_base or Fraction(1, 1000))
     ahead, before = 0, None
     for packet in container.demux(stream):
@@ -235,7 +240,7 @@ def _packets(container: av.container.InputContainer, stream: VideoStream) -> Ite
                 ahead = before + (packet.duration or 1) - packet.dts
             before = packet.dts = packet.dts + ahead
             packet.pts = None if packet.pts is None else packet.pts + ahead
-        yield packet
+        yield packet, ahead
 
 
 def best_stream(container: av.container.InputContainer) -> VideoStream:

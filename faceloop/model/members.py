@@ -9,7 +9,7 @@ from scipy import sparse
 from faceloop.model.combination import cross_entropy, log_softmax
 from faceloop.model.discriminant import SHRINKAGES, discriminant
 from faceloop.model.fit_head import LOSS, best_temperature
-from faceloop.model.spreading import ALPHAS, arrived, spread
+from faceloop.model.spreading import ALPHAS, arrived, near_in_memory, spread
 
 # Takes rows of the pool, as a slice, and their embeddings (m, d); returns log-probabilities (m, C).
 Predictor = Callable[[slice, np.ndarray], np.ndarray]
@@ -72,6 +72,8 @@ def spreading_member(labels: Labels, places: np.ndarray, graph: sparse.csr_matri
         graph: of `affinity`; the pool's rows come first.
     """
     n_classes = labels.targets.shape[1]
+    graph, place = near_in_memory(graph)
+    places = place[places]
     arrivals: dict[float, np.ndarray] = {}
 
     def held_out(alpha: float) -> np.ndarray:
@@ -81,7 +83,7 @@ def spreading_member(labels: Labels, places: np.ndarray, graph: sparse.csr_matri
         return arrived(held[labels.fold_of, places])
 
     alpha, temperature, logits = _best(ALPHAS, held_out, labels.targets)
-    everywhere = log_softmax(arrivals[alpha] / temperature)
+    everywhere = log_softmax(arrivals[alpha] / temperature)[place]
     return Member(log_softmax(logits / temperature), lambda some, features: everywhere[some])
 
 

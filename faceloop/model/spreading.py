@@ -32,6 +32,17 @@ def affinity(
     return (scale @ graph @ scale).tocsr()
 
 
+def near_in_memory(graph: sparse.csr_matrix) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """Return the graph with neighbours near each other, and each row's place there, of shape (n,).
+
+    At 100,000 faces that saves most of the time that spreading takes.
+    """
+    order = reverse_cuthill_mckee(graph, symmetric_mode=True)
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order), dtype=order.dtype)
+    return graph[order][:, order], place
+
+
 def spread(
     graph: sparse.csr_matrix,
     sources: Sequence[tuple[np.ndarray, np.ndarray]],
@@ -51,15 +62,10 @@ def spread(
     for at, (rows, labels) in enumerate(sources):
         share = 1 / np.sqrt(np.maximum(np.bincount(labels, minlength=n_classes), 1))
         source[rows, at, labels] = share[labels]
-    # Neighbours then lie near each other in memory: at 100,000 faces that saves most of the time.
-    order = reverse_cuthill_mckee(graph, symmetric_mode=True)
-    graph, source = graph[order][:, order], source.reshape(n, -1)[order]
-    held = source
+    held = source = source.reshape(n, -1)
     for _ in range(STEPS):
         held = alpha * (graph @ held) + (1 - alpha) * source
-    back = np.empty_like(held)
-    back[order] = held
-    return back.reshape(n, len(sources), n_classes).swapaxes(0, 1)
+    return held.reshape(n, len(sources), n_classes).swapaxes(0, 1)
 
 
 def arrived(held: np.ndarray) -> np.ndarray:

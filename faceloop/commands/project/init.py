@@ -9,7 +9,7 @@ from pathlib import Path
 from faceloop.base.errors import FaceloopError
 from faceloop.commands.repository import bootstrap
 from faceloop.commands.repository.git import run_git
-from faceloop.commands.rounds.start import reset_params
+from faceloop.commands.rounds.start import add_classes, reset_params
 
 # A wheel holds a copy of the shared files beside this module; in a clone they are its own.
 SHARED, CLONE = Path(__file__).parent / "shared", Path(__file__).parents[3]
@@ -20,13 +20,7 @@ EMPTY = ("data/raw", "data/sources", "models/embedders")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take where, and the classes."""
     parser.add_argument("folder", type=Path, metavar="DIR", help="new, or an empty folder")
-    parser.add_argument(
-        "--classes",
-        nargs="+",
-        required=True,
-        metavar="CLASS",
-        help="what people choose from; unsure and not_a_face come by themselves",
-    )
+    add_classes(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

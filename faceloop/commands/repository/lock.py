@@ -7,11 +7,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, ValidationError
 
 from faceloop.base.blocks import NAME_PATTERN
-from faceloop.base.code import ENGINE
+from faceloop.base.code import DAG, ENGINE, stages
 from faceloop.base.errors import FaceloopError
 from faceloop.base.params import PARAMS, read_yaml
 
-LOCK, DAG = Path("dvc.lock"), Path("dvc.yaml")
+LOCK = Path("dvc.lock")
 MADE_IN = ("data", "models")  # what stages make and DVC keeps; metrics are git's
 MISSING = object()
 
@@ -58,7 +58,7 @@ def removable(path: str) -> bool:
     Only what dvc.yaml names is, with any name in the place of a param, and only inside data/ and
     models/ after links in the folder are followed. The file itself may be a link to DVC's cache.
     """
-    made = [out for stage in read_yaml(DAG)["stages"].values() for out in stage.get("outs", [])]
+    made = [out for stage in stages().values() for out in stage.get("outs", [])]
     named = any(re.fullmatch(_pattern(template), path) for template in made)
     return named and _is_inside(Path(path).parent, MADE_IN)
 
@@ -87,7 +87,7 @@ def stages_of_other_params() -> list[str]:
     """
     if not LOCK.is_file() or not DAG.is_file():
         return []
-    dag = read_yaml(DAG)["stages"]
+    dag = stages()
     ran = {name: s.params for name, s in read_lock().stages.items() if name.split("@")[0] in dag}
     now = {path.as_posix(): read_yaml(path) for path in (PARAMS, ENGINE)}
     return [

@@ -29,6 +29,11 @@ DEMO = "demo"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the classes."""
+    add_classes(parser)
+
+
+def add_classes(parser: argparse.ArgumentParser) -> None:
+    """Take the classes, as every command does that begins a project."""
     parser.add_argument(
         "--classes",
         nargs="+",
@@ -75,7 +80,6 @@ def reset_params(classes: Sequence[str]) -> None:
     Raises:
         FaceloopError: a class name is bad; nothing is changed then.
     """
-
     edit_params(
         {
             "classes": list(classes),
